@@ -1,0 +1,96 @@
+package nodedir
+
+import (
+	"io/fs"
+	"path/filepath"
+)
+
+// Names in a node directory, relative and slash-separated
+// (node-directory.md).
+const (
+	fileRootCert        = "root-ca.crt"
+	fileConf            = "root-ca.conf"
+	fileRootKey         = "private/root-ca.key"
+	fileIndex           = "db/index"
+	fileIndexAttr       = "db/index.attr"
+	fileSerial          = "db/serial"
+	fileCRLNumber       = "db/crlnumber"
+	fileNodeType        = "db/nodetype"
+	fileNodeID          = "db/nodeid"
+	fileRequest         = "db/root-ca.csr"
+	fileNodeInfoDigest  = "db/nodeinfo.sha256"
+	fileGitignore       = ".gitignore"
+	fileCreditorsSubnet = "creditors-subnet.txt"
+	fileDebtorsSubnet   = "debtors-subnet.txt"
+	fileManifest        = "nodeinfo/stomp.toml"
+	fileUpdatedAt       = "nodeinfo/updated-at.txt"
+	filePeersKustomize  = "peers/kustomization.yaml"
+
+	dirPrivate          = "private"
+	dirCerts            = "certs"
+	dirDB               = "db"
+	dirNodeInfo         = "nodeinfo"
+	dirPeers            = "peers"
+	dirSubnets          = "db/subnets"
+	dirCreditorsSubnets = "db/subnets/creditors"
+	dirDebtorsSubnets   = "db/subnets/debtors"
+
+	// nameSeqNum, in each folder of subnets, holds the last number used.
+	nameSeqNum = "SEQNUM"
+
+	// Ours; the names begin with a dot because the existing tool deletes
+	// visible names that it does not know.
+	fileLock    = "db/.swptpeer.lock"
+	fileJournal = "db/.swptpeer-journal"
+)
+
+// Names inside peers/<node id>/.
+const (
+	peerRootCert    = "root-ca.crt"
+	peerNodeInfo    = "nodeinfo"
+	peerNodeType    = "nodetype.txt"
+	peerPeerCert    = "peercert.crt"
+	peerSubCA       = "sub-ca.crt"
+	peerSubnet      = "subnet.txt"
+	peerMasqSubnet  = "masq-subnet.txt"
+	peerQueues      = "queues.txt"
+	peerActive      = "ACTIVE"
+	peerDeactivated = "DEACTIVATED"
+	peerKustomize   = "kustomization.yaml"
+	peerResources   = "resources-patch.yaml"
+)
+
+// Modes, whatever the umask: the servers read public files as another user.
+const (
+	modeFile    fs.FileMode = 0o644
+	modeDir     fs.FileMode = 0o755
+	modeKey     fs.FileMode = 0o600
+	modePrivate fs.FileMode = 0o700
+)
+
+// Limits of files that are read, far above what is ever written there.
+const (
+	// maxLineFile bounds one-line files. The longest line in use has 46 bytes.
+	maxLineFile = 4 << 10
+	// maxCertFile bounds certificate, request and key files: 64 KiB, as in
+	// info-bundle.md for the files that come from strangers.
+	maxCertFile = 64 << 10
+	// maxTextFile bounds manifests and configuration.
+	maxTextFile = 1 << 20
+)
+
+// file returns the path of a name in the directory, for the operating system.
+func (d *Dir) file(rel string) string { return filepath.Join(d.path, filepath.FromSlash(rel)) }
+
+// readFile reads a whole regular file of at most limit bytes. The error names
+// rel; a missing file is fs.ErrNotExist.
+func (d *Dir) readFile(rel string, limit int64) ([]byte, error) { return nil, errTODO }
+
+// readLine reads a one-line file and returns the line without its newline.
+func (d *Dir) readLine(rel string) (string, error) { return "", errTODO }
+
+// exists reports whether there is anything at rel, also a dangling link.
+func (d *Dir) exists(rel string) (bool, error) { return false, errTODO }
+
+// oneLine is the content of a one-line file.
+func oneLine(s string) []byte { return []byte(s + "\n") }
