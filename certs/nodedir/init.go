@@ -2,7 +2,8 @@ package nodedir
 
 import (
 	"context"
-	"certs"
+
+	"github.com/swaptacular/swptpeer/certs"
 )
 
 // InitRequest says what node to make. A half-made directory is completed: what is there is kept and must agree.

@@ -2,7 +2,8 @@ package nodedir
 
 import (
 	"context"
-	"bundle"
+
+	"github.com/swaptacular/swptpeer/bundle"
 )
 
 // BundleResult of CreateBundle.

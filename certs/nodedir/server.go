@@ -2,7 +2,8 @@ package nodedir
 
 import (
 	"context"
-	"certs"
+
+	"github.com/swaptacular/swptpeer/certs"
 )
 
 // IssuedServer is a server certificate found in certs/.

@@ -2,8 +2,9 @@ package nodedir
 
 import (
 	"context"
-	"bundle"
-	"certs"
+
+	"github.com/swaptacular/swptpeer/bundle"
+	"github.com/swaptacular/swptpeer/certs"
 )
 
 // SignRequest of SignPeer.
