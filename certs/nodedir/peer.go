@@ -1,7 +1,7 @@
 package nodedir
 
 import (
-	"certs"
+	"github.com/swaptacular/swptpeer/certs"
 )
 
 // Peer is what peers/<id>/ says.
