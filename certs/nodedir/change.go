@@ -1,8 +1,12 @@
 package nodedir
 
 import (
+	"bytes"
 	"context"
 	"crypto"
+	"errors"
+	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/swaptacular/swptpeer/certs"
@@ -75,10 +79,176 @@ type signer struct {
 	issuer *certs.Issuer
 }
 
+// ErrChanged is returned when, between the confirmation and the lock, another
+// process changed the directory so that something else would now be done than
+// what was confirmed. Nothing was changed; running again shows the new plan.
+var ErrChanged = errors.New("the directory was changed meanwhile by another process")
+
 // change makes one change; see the package documentation for the steps. plan is
-// called once or more, must read everything through the view and must change
+// called twice or more, must read everything through the view and must change
 // nothing: every check belongs in it. The returned Plan is the one that was
 // carried out or, dry, would be; with Plan.Nothing there was nothing to do.
 func (d *Dir) change(ctx context.Context, ch Change, plan func(*view) (*draft, error)) (*Plan, error) {
-	return nil, errTODO
+	if d.Pending() && !ch.DryRun {
+		// What an interrupted change left is not a state to plan from. If it
+		// is another process's change, this waits for its end.
+		if err := d.locked(ctx, func() error { return nil }); err != nil {
+			return nil, err
+		}
+	}
+	shown, err := d.planUnlocked(ctx, plan)
+	if err != nil {
+		return nil, err
+	}
+	if shown.Nothing {
+		return &shown.Plan, nil
+	}
+	if ch.Confirm != nil {
+		if err := ch.Confirm(&shown.Plan); err != nil {
+			return &shown.Plan, err
+		}
+	}
+	if ch.DryRun {
+		return &shown.Plan, nil
+	}
+	var s signer
+	if shown.sign {
+		if s, err = d.openSigner(ch); err != nil {
+			return nil, err
+		}
+	}
+	var done *draft
+	err = d.locked(ctx, func() error {
+		done, err = d.carryOut(ctx, plan, shown, &s)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &done.Plan, nil
+}
+
+// openSigner asks for the root key, once, before the lock is taken: nobody
+// should wait for somebody who types a password.
+func (d *Dir) openSigner(ch Change) (signer, error) {
+	if ch.Key == nil {
+		return signer{}, errors.New("the root key is needed to sign, and none was given")
+	}
+	key, err := ch.Key()
+	if err != nil {
+		return signer{}, err
+	}
+	if err := d.ownKey(key); err != nil {
+		return signer{}, fmt.Errorf("root key: %w", err)
+	}
+	issuer, err := certs.NewIssuer(d.root.Certificate, key)
+	if err != nil {
+		return signer{}, fmt.Errorf("root key: %w", err)
+	}
+	return signer{key: key, issuer: issuer}, nil
+}
+
+// planTries is how often a plan without the lock is made before an error in it
+// is believed, as long as the error changes: a reader may see half of another
+// process's change (the serial number, but not yet the certificate). An error
+// that says the same twice is no such accident.
+const planTries = 5
+
+// planUnlocked makes the plan that is shown.
+func (d *Dir) planUnlocked(ctx context.Context, plan func(*view) (*draft, error)) (*draft, error) {
+	var last string
+	for try := 1; ; try++ {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		dr, err := d.plan(plan, false)
+		if err == nil {
+			if d.Pending() {
+				dr.note("an interrupted change is in the directory and will be completed or cleaned up first")
+			}
+			return dr, nil
+		}
+		if err.Error() == last || try == planTries {
+			return nil, err
+		}
+		last = err.Error()
+	}
+}
+
+// plan makes one plan from a fresh view, and lists what it would change.
+func (d *Dir) plan(plan func(*view) (*draft, error), locked bool) (*draft, error) {
+	dr, err := plan(&view{Dir: d, now: d.opts.Now(), locked: locked})
+	if err != nil {
+		return nil, err
+	}
+	if dr.Nothing {
+		return dr, nil
+	}
+	tx := durable.NewTx(d.path, fileJournal)
+	if err := dr.build(tx, nil); err != nil {
+		return nil, err
+	}
+	dr.Changes = tx.Changes()
+	return dr, nil
+}
+
+// carryOut plans again under the lock, signs, and commits.
+func (d *Dir) carryOut(ctx context.Context, plan func(*view) (*draft, error), shown *draft, s *signer) (*draft, error) {
+	if err := d.sameNode(); err != nil {
+		return nil, err
+	}
+	dr, err := d.plan(plan, true)
+	if err != nil {
+		return nil, err
+	}
+	if dr.Nothing {
+		return dr, nil // another process did the same
+	}
+	if dr.decision != shown.decision || dr.sign && s.key == nil {
+		return nil, fmt.Errorf("%w: nothing was done; found now: %s; confirmed was: %s; run the command again", ErrChanged, dr.Title, shown.Title)
+	}
+	tx := durable.NewTx(d.path, fileJournal)
+	if err := dr.build(tx, s); err != nil {
+		return nil, err
+	}
+	dr.Changes = tx.Changes()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return dr, tx.Commit()
+}
+
+// sameNode refuses to go on if the directory became another node's since Open.
+func (d *Dir) sameNode() error {
+	data, err := d.readFile(fileRootCert, maxCertFile)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(data, d.root.File) {
+		return fmt.Errorf("%w: %s is another one than when the command began", ErrChanged, fileRootCert)
+	}
+	return nil
+}
+
+// locked runs fn while it holds the directory's lock, after what an interrupted
+// process left was completed or cleaned up.
+func (d *Dir) locked(ctx context.Context, fn func() error) (err error) {
+	return withLock(ctx, d.path, d.opts, fn)
+}
+
+// withLock is locked for a directory that is not open yet.
+func withLock(ctx context.Context, path string, opts Options, fn func() error) (err error) {
+	lock, err := durable.Acquire(ctx, filepath.Join(path, filepath.FromSlash(fileLock)), opts.LockTimeout, opts.OnWait)
+	if err != nil {
+		return fmt.Errorf("node directory %s: %w", path, err)
+	}
+	defer func() { err = errors.Join(err, lock.Release()) }()
+	rec, err := durable.Recover(path, fileJournal)
+	if err != nil {
+		return fmt.Errorf("node directory %s: an interrupted change could not be completed: %w", path, err)
+	}
+	if opts.OnRecover != nil && (rec.Completed || rec.Undone) {
+		opts.OnRecover(rec)
+	}
+	return fn()
 }

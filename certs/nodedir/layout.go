@@ -1,8 +1,13 @@
 package nodedir
 
 import (
+	"errors"
+	"fmt"
+	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Names in a node directory, relative and slash-separated
@@ -83,14 +88,79 @@ const (
 func (d *Dir) file(rel string) string { return filepath.Join(d.path, filepath.FromSlash(rel)) }
 
 // readFile reads a whole regular file of at most limit bytes. The error names
-// rel; a missing file is fs.ErrNotExist.
-func (d *Dir) readFile(rel string, limit int64) ([]byte, error) { return nil, errTODO }
+// the file; a missing one is fs.ErrNotExist.
+func (d *Dir) readFile(rel string, limit int64) ([]byte, error) {
+	return readBounded(d.file(rel), limit)
+}
 
-// readLine reads a one-line file and returns the line without its newline.
-func (d *Dir) readLine(rel string) (string, error) { return "", errTODO }
+// readBounded reads a whole regular file, or a link to one, of at most limit
+// bytes. It never waits for a pipe or a device.
+func readBounded(path string, limit int64) ([]byte, error) {
+	fi, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !fi.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: found %s, expected a regular file", path, kind(fi.Mode()))
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s: found more than %d bytes, which is more than such a file may have", path, limit)
+	}
+	return data, nil
+}
+
+// kind says what a file is that is not a regular one.
+func kind(m fs.FileMode) string {
+	switch {
+	case m.IsDir():
+		return "a folder"
+	case m&fs.ModeSymlink != 0:
+		return "a symbolic link"
+	case m.IsRegular():
+		return "a regular file"
+	}
+	return "a device, pipe or socket"
+}
+
+// readLine reads a one-line file and returns the line. The newline at its end
+// may be missing, or doubled by an editor; anything else is refused.
+func (d *Dir) readLine(rel string) (string, error) {
+	data, err := d.readFile(rel, maxLineFile)
+	if err != nil {
+		return "", err
+	}
+	line := strings.TrimRight(string(data), "\n")
+	switch {
+	case line == "":
+		return "", fmt.Errorf("%s: found an empty file, expected one line", d.file(rel))
+	case strings.Contains(line, "\r"):
+		return "", fmt.Errorf("%s: found CR LF line ends, expected LF", d.file(rel))
+	case strings.Contains(line, "\n"):
+		return "", fmt.Errorf("%s: found several lines, expected one", d.file(rel))
+	}
+	return line, nil
+}
 
 // exists reports whether there is anything at rel, also a dangling link.
-func (d *Dir) exists(rel string) (bool, error) { return false, errTODO }
+func (d *Dir) exists(rel string) (bool, error) {
+	switch _, err := os.Lstat(d.file(rel)); {
+	case err == nil:
+		return true, nil
+	case errors.Is(err, fs.ErrNotExist):
+		return false, nil
+	default:
+		return false, err
+	}
+}
 
 // oneLine is the content of a one-line file.
 func oneLine(s string) []byte { return []byte(s + "\n") }
