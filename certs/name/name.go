@@ -14,7 +14,7 @@
 // the limits below. What it accepts is exactly what it would write: the DER can
 // be rebuilt from the attributes (the tests do). Two attributes of one type in
 // one RDN are read, although X.501 (8.3) forbids them, and are compared as a
-// multiset; an empty string value is read. Arcs of object identifiers beyond 28
+// multiset; an empty string value is read. Arcs of object identifiers beyond 31
 // bits are refused.
 //
 // # How names are compared
@@ -69,7 +69,7 @@ import (
 // (the network's names have 3 RDNs and about 100 bytes).
 const (
 	// MaxBytes is the greatest length of a name's DER, in bytes.
-	MaxBytes = 16 << 10
+	MaxBytes = 4 << 10
 	// MaxRDNs is the greatest number of RDNs in a name.
 	MaxRDNs = 64
 	// MaxAttributes is the greatest number of attributes in one RDN.
@@ -205,7 +205,7 @@ func parseAttribute(element cryptobyte.String) (Attribute, attrKey, error) {
 		return a, attrKey{}, errors.New("expected an object identifier as the type")
 	}
 	if o := oid; !o.ReadASN1ObjectIdentifier(&a.Type) {
-		return a, attrKey{}, errors.New("found an object identifier that is malformed or has an arc beyond 28 bits")
+		return a, attrKey{}, errors.New("found an object identifier that is malformed or has an arc beyond 31 bits")
 	}
 	if !seq.ReadAnyASN1Element(&value, &tag) {
 		return a, attrKey{}, fmt.Errorf("%v: expected a DER value", a.Type)
