@@ -15,6 +15,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/swaptacular/swptpeer/bundle"
+	"github.com/swaptacular/swptpeer/certs"
 )
 
 // Kubernetes manifests (node directory, "Kubernetes manifests (Kustomize)").
@@ -29,13 +30,9 @@ import (
 // Everything here turns values into bytes. Reading and writing the files is
 // planManifests's.
 
-const (
-	kustomizationFile     = "kustomization.yaml"
-	resourcesPatchFile    = "resources-patch.yaml"
-	peersKustomization    = "peers/" + kustomizationFile
-	createPeerManifest    = "peers/create-peer-manifest"
-	kustomizationMaxBytes = 4 << 20 // 100,000 peers at 36 bytes a line fit
-)
+// fileCreatePeerManifest is the existing tool's script that makes manifests;
+// we only look whether it is there.
+const fileCreatePeerManifest = "peers/create-peer-manifest"
 
 // peerManifest is what the manifest of one peer depends on.
 type peerManifest struct {
@@ -98,8 +95,8 @@ patches:
 
 replacements:
 - path: %s
-`, resourcesPatchFile, str(base+"stomp-client.yaml"), str(m.id), m.queues, str(program), str(m.updatedAt.String()),
-		str(resourcesPatchFile), str(base+"replacements/stomp-client-node-id.yaml"))
+`, peerResources, str(base+"stomp-client.yaml"), str(m.id), m.queues, str(program), str(m.updatedAt.String()),
+		str(peerResources), str(base+"replacements/stomp-client-node-id.yaml"))
 	if bad != nil {
 		return nil, bad
 	}
@@ -149,7 +146,7 @@ func appName(dir string) (string, error) {
 	name := filepath.Base(parent)
 	if parent == abs || filepath.Dir(parent) == parent {
 		return "", fmt.Errorf("kubernetes manifests need the name of the folder that holds the node directory, and %s lies in no named folder: move it, or delete %s and %s to do without manifests",
-			abs, peersKustomization, createPeerManifest)
+			abs, filePeersKustomize, fileCreatePeerManifest)
 	}
 	if _, err := yamlString(name); err != nil {
 		return "", fmt.Errorf("kubernetes manifests: name of the folder that holds the node directory: %w", err)
@@ -236,10 +233,11 @@ func parsePeersList(data []byte) peersList {
 // isPeerEntry reports whether the entry is a node id and a slash.
 func isPeerEntry(entry string) bool {
 	id, ok := strings.CutSuffix(entry, "/")
-	if ok {
-		_, ok = parseFolderName(id)
+	if !ok {
+		return false
 	}
-	return ok
+	_, err := certs.ParseNodeID(id)
+	return err == nil
 }
 
 // lists reports whether the peer is listed, in any of the ways that Kustomize
@@ -250,40 +248,50 @@ func (l peersList) lists(id string) bool {
 	})
 }
 
-// addToPeersList returns a peers/kustomization.yaml that also lists the peer.
-// One line is added; nothing else changes. A file that cannot be changed like
-// that is an error that says what to write by hand.
-func addToPeersList(data []byte, id string) ([]byte, error) {
+// addToPeersList returns a peers/kustomization.yaml that also lists these
+// peers. Their lines are added; nothing else changes, and data itself is
+// returned if nothing is missing. A file that cannot be changed like that is an
+// error that says what to write by hand. Nil data stands for no file.
+func addToPeersList(data []byte, ids ...string) ([]byte, error) {
 	l := parsePeersList(data)
-	if l.lists(id) {
+	if l.missing && (len(data) == 0 || isPlaceholder(data)) {
+		return encodePeersList(ids), nil
+	}
+	var entries []string
+	for _, id := range ids {
+		if !l.lists(id) {
+			entries = append(entries, id+"/")
+		}
+	}
+	if len(entries) == 0 {
 		return data, nil
 	}
-	if l.missing && isPlaceholder(data) {
-		return encodePeersList([]string{id}), nil
+	at, end, all := l.end, l.end, entries
+	if l.plain && slices.IsSorted(l.listed) {
+		at, all = l.first, slices.Concat(l.listed, entries)
 	}
-	entry := l.indent + "- " + id + "/\n"
-	var out []string
+	head := l.lines[:at]
 	switch {
 	case l.missing:
-		out = slices.Concat(l.lines, []string{"resources:\n", entry})
+		head = append(slices.Clip(head), "resources:\n")
 	case l.inline:
-		out = slices.Concat(l.lines[:l.first], []string{"resources:\n", entry}, l.lines[l.end:])
-	default:
-		at := l.end
-		if l.plain && slices.IsSorted(l.listed) {
-			i, _ := slices.BinarySearch(l.listed, id+"/")
-			at = l.first + i
-		}
-		out = slices.Concat(l.lines[:at], []string{entry}, l.lines[at:])
+		head = append(slices.Clip(l.lines[:l.first]), "resources:\n")
 	}
-	changed := []byte(strings.Join(out, ""))
+	slices.Sort(all)
+	var b strings.Builder
+	b.WriteString(strings.Join(head, ""))
+	for _, entry := range slices.Compact(all) {
+		b.WriteString(l.indent + "- " + entry + "\n")
+	}
+	b.WriteString(strings.Join(l.lines[end:], ""))
+	changed := []byte(b.String())
 	if l.plain && !l.missing {
 		return changed, nil
 	}
-	// Somebody else's file: prove that the added line did what it should.
-	if err := onlyAdded(data, changed, id+"/"); err != nil {
-		return nil, fmt.Errorf("%s: cannot add peer %s: %w: add the line \"- %s/\" to its resources by hand, or replace the file by one with the line \"resources: []\", and repeat",
-			peersKustomization, id, err, id)
+	// Somebody else's file: prove that the added lines do what they should.
+	if err := onlyAdded(data, changed, entries); err != nil {
+		return nil, fmt.Errorf("%s: cannot add %s to it: %w: add the line \"- %s\" to its resources by hand, or replace the file by one with the single line \"resources: []\", and repeat",
+			filePeersKustomize, entries[0], err, entries[0])
 	}
 	return changed, nil
 }
@@ -305,22 +313,29 @@ func isPlaceholder(data []byte) bool {
 	return dec.Decode(&doc) == nil && len(doc.Generators) == 1 && doc.Generators[0].Name == "dummy-configmap"
 }
 
-// onlyAdded reports how changed differs from data by more than one entry at
-// the end or anywhere in the list of resources.
-func onlyAdded(data, changed []byte, entry string) error {
+// onlyAdded reports how the meaning of changed differs from data by anything
+// but these entries in the list of resources.
+func onlyAdded(data, changed []byte, entries []string) error {
+	errForm := errors.New("found resources in a form that is not understood")
 	var was, is map[string]any
 	if err := yaml.Unmarshal(data, &was); err != nil {
 		return fmt.Errorf("not valid YAML: %w", err)
 	}
 	if err := yaml.Unmarshal(changed, &is); err != nil {
-		return errors.New("found resources in a form that is not understood")
+		return errForm
 	}
 	list, ok := is["resources"].([]any)
-	at := slices.Index(list, any(entry))
-	if !ok || at < 0 {
-		return errors.New("found resources in a form that is not understood")
+	if !ok {
+		return errForm
 	}
-	is["resources"] = slices.Delete(list, at, at+1)
+	for _, entry := range entries {
+		at := slices.Index(list, any(entry))
+		if at < 0 {
+			return errForm
+		}
+		list = slices.Delete(list, at, at+1)
+	}
+	is["resources"] = list
 	if was == nil {
 		was = map[string]any{}
 	}
@@ -330,7 +345,7 @@ func onlyAdded(data, changed []byte, entry string) error {
 	a, errA := yaml.Marshal(was)
 	b, errB := yaml.Marshal(is)
 	if errA != nil || errB != nil || !bytes.Equal(a, b) {
-		return errors.New("found resources in a form that is not understood")
+		return errForm
 	}
 	return nil
 }
