@@ -1,74 +1,192 @@
-// Package strictzip reads zip archives that may be hostile, and refuses any
-// that could be read in two ways.
 package strictzip
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"time"
 
 	"github.com/swaptacular/swptpeer/certs/check"
 )
 
-var errTODO = errors.New("not implemented")
-
-// Limits of an archive; every field must be positive.
-type Limits struct {
-	Archive   int64 // bytes of the archive itself
-	Total     int64 // bytes, all files inflated
-	File      int64 // bytes, one file inflated
-	Entries   int   // entries of any kind
-	Depth     int   // path elements of a name
-	Name      int   // bytes of a name
-	Ratio     int64 // inflated to compressed size, beyond RatioFree
-	RatioFree int64 // inflated bytes of the archive to which Ratio does not apply
-}
+var errBadReader = errors.New("reader returned an impossible count")
 
 // Entry is one member of an archive that was accepted.
 type Entry struct {
-	Name     string // slash-separated, relative, clean; folders end in "/"
-	Size     int64  // inflated
-	Mode     fs.FileMode
-	Modified time.Time
-	SHA256   [32]byte // of the content, computed while inflating; zero for folders
+	Name     string      // slash-separated, relative, clean; folders end in "/"
+	Size     int64       // inflated
+	Mode     fs.FileMode // 0644 or fs.ModeDir|0755 where the archive does not say
+	Modified time.Time   // UTC; the time of MS-DOS (which is local) is taken as UTC where there is no other
+	SHA256   [32]byte    // of the content, computed while inflating; zero for folders
 }
 
-// Archive is an archive that passed every check of Open.
-type Archive struct{}
+// Archive is an archive that passed every check of [Open]. It reads from the
+// io.ReaderAt given to Open, and may be used by several goroutines if that may.
+type Archive struct {
+	r         io.ReaderAt
+	size      int64
+	entries   []Entry
+	members   []header
+	byName    map[string]int
+	sha256    [32]byte
+	directory []byte // central directory and end records, as judged
+	dirOffset int64
+}
 
-// Open checks everything about the archive and inflates every member once.
-// The report lists every rule; the archive is nil unless the report is OK(false).
-func Open(r io.ReaderAt, size int64, lim Limits) (*Archive, *check.Report) { return nil, nil }
+// An opener is one run of Open.
+type opener struct {
+	r         io.ReaderAt
+	size      int64
+	lim       Limits
+	rec       *recorder
+	mem       *scratch
+	directory []byte
+	hashes    map[*header][32]byte
+}
+
+// Reasons for which checks are skipped.
+const (
+	skippedStructure = "the archive is not built in a way that has only one reading"
+	skippedLimits    = "the archive is beyond a limit"
+	skippedRead      = "the archive could not be read"
+)
+
+// Open checks everything about the archive of the given size and inflates every
+// member once. The archive is nil unless the report is OK(false).
+//
+// The report lists every rule of [Rules]: failed, with up to eight breaches
+// and the number of the others; passed; or skipped, because the structure or
+// a limit was broken so that going on would be unsafe or meaningless. Where names an entry
+// by its number in the central directory and its name, quoted and escaped.
+// A failure of "zip.read" means that r returned an error, and says nothing about the archive.
+//
+// Memory is bounded by the limits (about 300 bytes an entry, and its names), not by
+// the size of the archive.
+func Open(r io.ReaderAt, size int64, lim Limits) (*Archive, *check.Report) {
+	mem := scratches.Get().(*scratch)
+	defer mem.release()
+	o := &opener{r: r, size: size, lim: lim, rec: newRecorder(), mem: mem}
+	a := o.open()
+	rep := o.rec.report()
+	if !rep.OK(false) {
+		return nil, rep
+	}
+	return a, rep
+}
+
+func (o *opener) open() *Archive {
+	rec := o.rec
+	rec.checked(ruleLimits)
+	if err := o.lim.validate(); err != nil {
+		rec.fail(ruleLimits, "", err.Error(), "positive numbers")
+		rec.stop("the limits are not valid")
+		return nil
+	}
+	rec.checked(ruleRead)
+	if o.size < 0 {
+		rec.fail(ruleRead, "", fmt.Sprintf("a size of %d bytes", o.size), "the size of a file")
+		rec.stop(skippedRead)
+		return nil
+	}
+	rec.checked(ruleArchive)
+	if o.size > o.lim.Archive {
+		rec.fail(ruleArchive, "", fmt.Sprintf("%d bytes", o.size), fmt.Sprintf("at most %d", o.lim.Archive))
+		rec.stop(skippedLimits)
+		return nil
+	}
+	defer func() {
+		switch {
+		case rec.failed(ruleRead):
+			rec.stop(skippedRead)
+		case rec.failed(ruleEntries, ruleFile, ruleTotal, ruleRatio):
+			rec.stop(skippedLimits)
+		default:
+			rec.stop(skippedStructure)
+		}
+	}()
+
+	e, ok := o.findEnds()
+	if !ok {
+		return nil
+	}
+	headers, ok := o.readDirectory(e)
+	if !ok {
+		return nil
+	}
+	o.checkNames(headers)
+	within := o.checkLimits(headers)
+	spans, ok := o.layout(headers, e)
+	if !ok || !o.readEntries(spans, e, within) {
+		return nil
+	}
+
+	a := &Archive{
+		r: o.r, size: o.size, dirOffset: e.dirOffset,
+		entries:   make([]Entry, len(headers)),
+		members:   headers,
+		byName:    make(map[string]int, len(headers)),
+		directory: append(o.directory, e.records...),
+	}
+	o.mem.whole.Sum(a.sha256[:0])
+	for i := range headers {
+		h := &headers[i]
+		a.entries[i] = Entry{Name: h.name, Size: h.usize, Mode: h.mode(), Modified: h.modified()}
+		if !h.isFolder() {
+			a.entries[i].SHA256 = o.hashes[h]
+		}
+		a.byName[h.name] = i
+	}
+	return a
+}
 
 // Entries returns the members in the order of the archive's central directory.
-func (a *Archive) Entries() []Entry { return nil }
+func (a *Archive) Entries() []Entry { return slices.Clone(a.entries) }
 
-// ReadFile returns the content of one file, at most max bytes.
-func (a *Archive) ReadFile(name string, max int64) ([]byte, error) { return nil, errTODO }
+// SHA256 returns the digest of the whole archive, computed over the very bytes that
+// Open judged. If it is equal to the digest that a signature covers, then what was judged is
+// what was signed, even if the file was changed meanwhile.
+func (a *Archive) SHA256() [32]byte { return a.sha256 }
+
+// ErrChanged is returned when the archive is not any more what Open saw.
+var ErrChanged = errors.New("the archive changed after it was checked")
+
+// ReadFile returns the content of one file, at most max bytes. It returns an error that is
+// fs.ErrNotExist if there is no such file, and ErrChanged if its content is
+// not what Open saw.
+func (a *Archive) ReadFile(name string, max int64) ([]byte, error) {
+	i, ok := a.byName[name]
+	if !ok || a.members[i].isFolder() {
+		return nil, &fs.PathError{Op: "read", Path: quote(name), Err: fs.ErrNotExist}
+	}
+	h, e := &a.members[i], &a.entries[i]
+	if e.Size > max {
+		return nil, fmt.Errorf("%s has %d bytes, expected at most %d", quote(name), e.Size, max)
+	}
+	mem := scratches.Get().(*scratch)
+	defer mem.release()
+	s := &stream{r: a.r, off: h.dataOff, end: h.dataOff + h.csize, buf: mem.buf}
+	content := make([]byte, 0, e.Size)
+	out := mem.inflate(&dataReader{s: s, n: h.csize}, h.method, h.usize, func(b []byte) { content = append(content, b...) })
+	switch {
+	case s.err != nil:
+		return nil, fmt.Errorf("read %s: %w", quote(name), s.err)
+	case out.err != nil || out.sha256 != e.SHA256:
+		return nil, fmt.Errorf("read %s: %w", quote(name), ErrChanged)
+	}
+	return content, nil
+}
 
 // Section returns where the content of a stored (not compressed) file lies in
 // the archive, so that it can be read in place; ok is false for other members.
-func (a *Archive) Section(name string) (r *io.SectionReader, ok bool) { return nil, false }
-
-// Walk calls fn for every entry in order of name; the reader is nil for folders. A reader ends with an error
-// if the content is not what Open saw.
-func (a *Archive) Walk(fn func(e Entry, content io.Reader) error) error { return errTODO }
-
-// CheckName applies the rules for names to one name (without the limits of an archive).
-func CheckName(name string) error { return errTODO }
-
-// Rules lists every rule of this package.
-func Rules() []*check.Rule { return nil }
-
-// File is what Write puts into an archive.
-type File struct {
-	Name string // slash-separated; a folder ends in "/"
-	Size int64
-	Open func() (io.ReadCloser, error) // nil for folders
+// What is read through it is not compared with what Open saw: compare a digest with
+// Entry.SHA256.
+func (a *Archive) Section(name string) (r *io.SectionReader, ok bool) {
+	i, ok := a.byName[name]
+	if !ok || a.members[i].isFolder() || a.members[i].method != methodStored {
+		return nil, false
+	}
+	h := &a.members[i]
+	return io.NewSectionReader(a.r, h.dataOff, h.csize), true
 }
-
-// Write writes an archive deterministically (names sorted, the given time in
-// UTC, 0644/0755), and checks what it wrote with the same rules. The result
-// depends on nothing but the arguments.
-func Write(w io.Writer, files []File, modified time.Time, lim Limits) error { return errTODO }

@@ -1,0 +1,275 @@
+package strictzip
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/swaptacular/swptpeer/certs/check"
+)
+
+// CheckName applies the rules for a single name (those of Error severity) and returns all
+// the breaches in one error. Folders end in "/". The limits of an archive, and rules that
+// concern two names, are not applied.
+func CheckName(name string) error {
+	var errs []error
+	nameFaults(name, func(f fault) {
+		if f.rule.Severity == check.Error {
+			errs = append(errs, fmt.Errorf("%s, expected %s (%s)", f.found, f.expected, f.rule.ID))
+		}
+	})
+	if len(errs) == 0 {
+		return nil
+	}
+	return fmt.Errorf("name %s: %w", quote(name), errors.Join(errs...))
+}
+
+// nameRules are the rules that nameFaults applies.
+var nameRules = []*check.Rule{
+	ruleEncoding, ruleAbsolute, ruleTraversal, ruleBackslash, ruleControl, ruleReserved, rulePortable,
+}
+
+// nameFaults calls report for every rule that the name breaks, at most once a rule.
+func nameFaults(name string, report func(fault)) {
+	if !utf8.ValidString(name) {
+		report(fault{ruleEncoding, "bytes that are not UTF-8", "UTF-8"})
+	}
+	switch {
+	case strings.HasPrefix(name, "/"):
+		report(fault{ruleAbsolute, "a leading slash", "a relative name"})
+	case strings.HasPrefix(name, `\\`):
+		report(fault{ruleAbsolute, "a server name", "a relative name"})
+	case len(name) >= 2 && name[1] == ':' && (name[0]|0x20 >= 'a' && name[0]|0x20 <= 'z'):
+		report(fault{ruleAbsolute, "a drive letter", "a relative name"})
+	}
+	if strings.Contains(name, `\`) {
+		report(fault{ruleBackslash, "a backslash", "forward slashes"})
+	}
+	if i := strings.IndexFunc(name, invisible); i >= 0 {
+		r, _ := utf8.DecodeRuneInString(name[i:])
+		report(fault{ruleControl, fmt.Sprintf("character %U at byte %d", r, i), "visible characters and spaces"})
+	}
+	if i := strings.IndexAny(name, `<>"|?*`); i >= 0 {
+		report(fault{rulePortable, fmt.Sprintf("%q", name[i]), `none of < > " | ? *, which Windows does not accept`})
+	}
+	var traversal, reserved bool
+	for element := range strings.SplitSeq(strings.TrimSuffix(name, "/"), "/") {
+		if what := notAnElement(element); what != "" && !traversal {
+			traversal = true
+			report(fault{ruleTraversal, what, "elements that name a file or folder"})
+		}
+		if what := reservedElement(element); what != "" && !reserved {
+			reserved = true
+			report(fault{ruleReserved, what, "a name that means the same on every system"})
+		}
+	}
+}
+
+// invisible reports whether a character has no business in a name: controls, format characters
+// (among them those that change the direction of text), line and paragraph separators.
+func invisible(r rune) bool {
+	if r < utf8.RuneSelf {
+		return r < ' ' || r == 0x7f
+	}
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
+}
+
+// notAnElement says why an element would lead out of its folder, or nowhere.
+func notAnElement(element string) string {
+	switch element {
+	case "":
+		return "an empty element"
+	case ".", "..":
+		return fmt.Sprintf("an element %q", element)
+	}
+	if isASCII(element) {
+		return ""
+	}
+	// Some file systems and programs normalize names: U+2025 is "..", U+FF0F is "/".
+	switch form := norm.NFKC.String(element); {
+	case form == ".", form == "..", strings.ContainsAny(form, `/\`):
+		return "an element that is a path when normalized (NFKC): " + quote(element)
+	}
+	return ""
+}
+
+// devices of Windows, whatever follows the first dot of a name. CONIN$ and
+// CONOUT$ are the console, the superscript digits count as digits.
+var devices = map[string]bool{"CON": true, "PRN": true, "AUX": true, "NUL": true, "CONIN$": true, "CONOUT$": true, "CLOCK$": true}
+
+func init() {
+	for _, digit := range []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "¹", "²", "³"} {
+		devices["COM"+digit] = true
+		devices["LPT"+digit] = true
+	}
+}
+
+// reservedElement says why Windows would not take an element for the name of a
+// file of its own.
+func reservedElement(element string) string {
+	if element == "." || element == ".." {
+		return "" // the rule for traversal
+	}
+	if strings.Contains(element, ":") {
+		return "a colon" // another stream of a file on NTFS
+	}
+	if strings.HasSuffix(element, ".") || strings.HasSuffix(element, " ") {
+		return "a dot or space at the end of an element"
+	}
+	base, _, _ := strings.Cut(element, ".")
+	base = strings.TrimRight(base, " ")
+	if len(base) <= len("CONOUT$") && devices[strings.ToUpper(base)] {
+		return "the device name " + quote(element)
+	}
+	return ""
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// folder maps names to one form each for those that differ only by case or
+// Unicode form: caseless matching after compatibility decomposition (Unicode
+// 3.13 D146), without characters that are ignored by default. It is wider than what
+// any one file system does.
+type folder struct{ caser cases.Caser }
+
+func newFolder() folder { return folder{cases.Fold()} }
+
+func (f folder) fold(element string) string {
+	if isASCII(element) {
+		return strings.ToLower(element)
+	}
+	s := strings.Map(func(r rune) rune {
+		if unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) || unicode.Is(unicode.Variation_Selector, r) {
+			return -1
+		}
+		return r
+	}, element)
+	s = norm.NFKD.String(f.caser.String(norm.NFD.String(s)))
+	return norm.NFKD.String(f.caser.String(s))
+}
+
+// A tree is the folders and files that a list of names makes, to find names
+// that exclude each other.
+type tree struct {
+	folder folder
+	nodes  map[treeKey]*treeNode
+	count  int
+}
+
+type treeKey struct {
+	parent int
+	name   string // folded
+}
+
+type treeNode struct {
+	id       int
+	element  string // as it was first seen
+	first    string // the whole name that it was first seen in
+	isFile   bool
+	isFolder bool // has an entry of its own, or something is in it
+	explicit bool // has an entry of its own
+}
+
+func newTree(names int) *tree {
+	return &tree{folder: newFolder(), nodes: make(map[treeKey]*treeNode, names)}
+}
+
+// treeRules are the rules that add applies.
+var treeRules = []*check.Rule{ruleDuplicate, ruleCollision, ruleFileFolder}
+
+// add puts a name into the tree, and returns why it cannot be there beside the names before it.
+func (t *tree) add(name string) *fault {
+	path, isFolder := strings.CutSuffix(name, "/")
+	var bad *fault
+	parent := 0
+	for {
+		element, rest, more := strings.Cut(path, "/")
+		key := treeKey{parent, t.folder.fold(element)}
+		node := t.nodes[key]
+		if node == nil {
+			t.count++
+			node = &treeNode{id: t.count, element: element, first: name}
+			t.nodes[key] = node
+		} else if node.element != element && bad == nil {
+			bad = &fault{ruleCollision, "a name that differs only by case or Unicode form from " + quote(node.first), "names that differ otherwise"}
+		}
+		last := !more
+		switch {
+		case last && !isFolder: // a file
+			if node.isFile && bad == nil {
+				bad = &fault{ruleDuplicate, "a name that appeared before", "each name once"}
+			}
+			if node.isFolder && bad == nil {
+				bad = &fault{ruleFileFolder, "a file that is a folder in " + quote(node.first), "one or the other"}
+			}
+			node.isFile, node.explicit = true, true
+		default: // a folder, by its own entry or by what is in it
+			if node.isFile && bad == nil {
+				bad = &fault{ruleFileFolder, "a folder that is a file in " + quote(node.first), "one or the other"}
+			}
+			if last {
+				if node.isFolder && node.explicit && bad == nil {
+					bad = &fault{ruleDuplicate, "a name that appeared before", "each name once"}
+				}
+				node.explicit = true
+			}
+			node.isFolder = true
+		}
+		if last {
+			return bad
+		}
+		parent, path = node.id, rest
+	}
+}
+
+// checkNames applies every rule for names.
+func (o *opener) checkNames(headers []header) {
+	rec := o.rec
+	rec.checked(nameRules...)
+	rec.checked(treeRules...)
+	rec.checked(ruleUTF8Flag, ruleName, ruleDepth)
+	t := newTree(len(headers))
+	for i := range headers {
+		h := &headers[i]
+		if limitFault(h.name, o.lim, func(f fault) { f.fail(rec, h.where) }) {
+			continue // and do not spend time on it
+		}
+		nameFaults(h.name, func(f fault) { f.fail(rec, h.where) })
+		if h.flags&flagUTF8 == 0 && !isASCII(h.name) {
+			if h.madeBy == hostUnix || h.madeBy == hostDarwin {
+				rec.fail(ruleUTF8Flag, h.where, fmt.Sprintf("flags %#04x", h.flags), "the UTF-8 flag (0x0800)")
+			} else {
+				rec.fail(ruleEncoding, h.where, fmt.Sprintf("a name in a code page (host system %d, no UTF-8 flag)", h.madeBy), "UTF-8")
+			}
+		}
+		if bad := t.add(h.name); bad != nil {
+			bad.fail(rec, h.where)
+		}
+	}
+}
+
+// limitFault applies the limits on a name, and reports whether it breaks one.
+func limitFault(name string, lim Limits, report func(fault)) bool {
+	bad := false
+	if len(name) > lim.Name {
+		report(fault{ruleName, fmt.Sprintf("a name of %d bytes", len(name)), fmt.Sprintf("at most %d", lim.Name)})
+		bad = true
+	}
+	if depth := strings.Count(strings.TrimSuffix(name, "/"), "/") + 1; depth > lim.Depth {
+		report(fault{ruleDepth, fmt.Sprintf("a name of %d elements", depth), fmt.Sprintf("at most %d", lim.Depth)})
+		bad = true
+	}
+	return bad
+}
