@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"strings"
 )
 
 // Organization is the O of every node's name (profile, "Nodes and names").
@@ -85,6 +84,14 @@ func (t NodeType) Words() string {
 	return nodeTypes[t].words
 }
 
+// article returns Words with its article: "an accounting authority".
+func (t NodeType) article() string {
+	if t == AccountingAuthority {
+		return "an " + t.Words()
+	}
+	return "a " + t.Words()
+}
+
 // CanPeerWith reports whether nodes of the two types may be each other's peers:
 // an accounting authority with an agent of either kind, and nothing else.
 func (t NodeType) CanPeerWith(u NodeType) bool {
@@ -110,7 +117,7 @@ func NewIdentity(t NodeType, id string) (Identity, error) {
 		return Identity{}, fmt.Errorf("node type %d is not valid", uint8(t))
 	}
 	if want := nodeTypes[t].idDigits; !isHex(id, want) {
-		return Identity{}, fmt.Errorf("node id of an %s: found %q, expected exactly %d lowercase hex digits", nodeTypes[t].words, id, want)
+		return Identity{}, fmt.Errorf("node id of %s: found %q, expected exactly %d lowercase hex digits", t.article(), id, want)
 	}
 	return Identity{t, id}, nil
 }
@@ -129,7 +136,7 @@ func ParseNodeID(s string) (string, error) {
 // SubjectPublicKeyInfo (profile, rule name.serial-hash).
 func AgentIdentity(t NodeType, spki []byte) (Identity, error) {
 	if t != CreditorsAgent && t != DebtorsAgent {
-		return Identity{}, fmt.Errorf("the id of an %s does not follow from its key", t.Words())
+		return Identity{}, fmt.Errorf("the id of %s does not follow from its key", t.article())
 	}
 	sum := sha256.Sum256(spki)
 	return NewIdentity(t, hex.EncodeToString(sum[:16]))
@@ -150,68 +157,6 @@ func (i Identity) String() string {
 		return "no identity"
 	}
 	return i.typ.Words() + " " + i.id
-}
-
-// Subnet is a prefix of 64-bit ids, in lowercase hex digits. A Subnet that
-// exists has 2 to 16 digits, an even number of them. The zero Subnet means
-// none. Subnets are comparable with ==.
-type Subnet struct{ hex string }
-
-// Widths of subnets, in hex digits (profile, "Subnets").
-const (
-	minSubnetDigits = 2
-	maxSubnetDigits = 16
-	// CreditorsSubnetDigits is the width of what an authority gives a
-	// creditors agent.
-	CreditorsSubnetDigits = 6
-	// DebtorsSubnetDigits is the width of what an authority gives a debtors
-	// agent: its own 8 digits and 2 more.
-	DebtorsSubnetDigits = 10
-)
-
-// ParseSubnet reads a subnet. An odd number of digits is refused: it crashes
-// servers in the field (profile, rule peer.subnet).
-func ParseSubnet(s string) (Subnet, error) {
-	if len(s)%2 != 0 || len(s) < minSubnetDigits || len(s) > maxSubnetDigits || !isHex(s, len(s)) {
-		return Subnet{}, fmt.Errorf("subnet: found %q, expected %d to %d lowercase hex digits, an even number of them", s, minSubnetDigits, maxSubnetDigits)
-	}
-	return Subnet{s}, nil
-}
-
-// String returns the hex digits.
-func (s Subnet) String() string { return s.hex }
-
-// IsZero reports whether there is no subnet.
-func (s Subnet) IsZero() bool { return s.hex == "" }
-
-// Digits returns the width in hex digits.
-func (s Subnet) Digits() int { return len(s.hex) }
-
-// Unsigned returns the first and the last id of the subnet as unsigned numbers.
-func (s Subnet) Unsigned() (first, last uint64) {
-	for i := range maxSubnetDigits {
-		d, e := uint64(0), uint64(0xf)
-		if i < len(s.hex) {
-			d = uint64(strings.IndexByte(hexDigits, s.hex[i]))
-			e = d
-		}
-		first, last = first<<4|d, last<<4|e
-	}
-	return first, last
-}
-
-// Signed returns the two ends of the subnet as signed 64-bit numbers, as
-// databases are configured with them: first is not greater than last for any
-// subnet of at least one digit.
-func (s Subnet) Signed() (first, last int64) {
-	a, b := s.Unsigned()
-	return int64(a), int64(b)
-}
-
-// Contains reports whether the id lies in the subnet.
-func (s Subnet) Contains(id int64) bool {
-	a, b := s.Unsigned()
-	return a <= uint64(id) && uint64(id) <= b
 }
 
 const hexDigits = "0123456789abcdef"

@@ -1,0 +1,360 @@
+package certs
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/swaptacular/swptpeer/certs/check"
+	"github.com/swaptacular/swptpeer/certs/name"
+)
+
+// How long what is issued lives, in days of 86,400 seconds.
+const (
+	// CADays is the lifetime of root and peer certificates.
+	CADays = 365_000
+	// ServerDays is the usual lifetime of a server certificate.
+	ServerDays = 365
+)
+
+// Limits of the clock by which is issued.
+const (
+	// firstIssueYear: no certificate of this profile is older than this
+	// software. An earlier clock is a machine without a battery, and what it
+	// signs would look valid for ever.
+	firstIssueYear = 2024
+	// lastYear is the last that GeneralizedTime holds.
+	lastYear = 9999
+)
+
+// Issuer signs for one node. See [NewIssuer] and [IssueRoot].
+type Issuer struct {
+	root *x509.Certificate
+	key  crypto.Signer
+}
+
+// NewIssuer refuses a key that is not root's.
+func NewIssuer(root *x509.Certificate, key crypto.Signer) (*Issuer, error) {
+	switch {
+	case root == nil || key == nil:
+		return nil, errors.New("issuer: found no root certificate or no key, expected both")
+	case !samePublicKey(root.PublicKey, key.Public()):
+		found := keyKind(key.Public())
+		if spki, err := PublicKeyInfo(key.Public()); err == nil {
+			found = KeyFingerprint(spki)
+		}
+		return nil, fmt.Errorf("issuer: the private key does not belong to the root certificate: found key %s, expected %s", found, KeyFingerprint(root.RawSubjectPublicKeyInfo))
+	}
+	return &Issuer{root: root, key: key}, nil
+}
+
+// IssueRoot makes a self-signed root certificate that lives for [CADays] from
+// now, truncated to seconds. An agent's id has to be the one that follows from
+// its key ([AgentIdentity]).
+func IssueRoot(key crypto.Signer, id Identity, serial Serial, now time.Time) (*Certificate, error) {
+	if id.IsZero() {
+		return nil, errors.New("issue root certificate: found no identity")
+	}
+	spki, err := PublicKeyInfo(key.Public())
+	if err != nil {
+		return nil, fmt.Errorf("issue root certificate: %w", err)
+	}
+	if id.typ != AccountingAuthority {
+		if want, err := AgentIdentity(id.typ, spki); err != nil || id != want {
+			return nil, fmt.Errorf("issue root certificate: found id %s, expected %s, which follows from the root key: authorities refuse any other", id.id, want.id)
+		}
+	}
+	keyID, err := subjectKeyID(spki)
+	if err != nil {
+		return nil, fmt.Errorf("issue root certificate: %w", err)
+	}
+	t := &signing{
+		subject: id.RawName(), issuer: id.RawName(), public: key.Public(), serial: serial, now: now, days: CADays,
+		extensions: []pkix.Extension{
+			{Id: oidBasicConstraints, Critical: true, Value: basicConstraints{ca: true, pathLen: 1}.der()},
+			{Id: oidKeyUsage, Critical: true, Value: keyUsageDER(caKeyUsage)},
+			{Id: oidSubjectKeyID, Value: octetStringDER(keyID)},
+		},
+		judge: checkRoot,
+	}
+	c, err := t.issue(key)
+	if err != nil {
+		return nil, fmt.Errorf("issue root certificate: %w", err)
+	}
+	return c, nil
+}
+
+// IssuePeer signs a peer certificate for the node with this root certificate and
+// request, both of which are judged first: every failing Error rule is an error.
+// subnet is zero unless the issuer is an accounting authority, which gives 6
+// digits to a creditors agent and its own 8 and 2 more to a debtors agent. It
+// lives for [CADays] from now, truncated to seconds.
+func (i *Issuer) IssuePeer(root *Certificate, req *Request, subnet Subnet, serial Serial, now time.Time) (*Certificate, error) {
+	c, err := i.issuePeer(root, req, subnet, serial, now)
+	if err != nil {
+		return nil, fmt.Errorf("issue peer certificate: %w", err)
+	}
+	return c, nil
+}
+
+func (i *Issuer) issuePeer(root *Certificate, req *Request, subnet Subnet, serial Serial, now time.Time) (*Certificate, error) {
+	if err := i.ready(now); err != nil {
+		return nil, err
+	}
+	if err := CheckRoot(root, now).Err(); err != nil {
+		return nil, fmt.Errorf("the peer's root certificate: %w", err)
+	}
+	if err := CheckRequest(req, root.Certificate).Err(); err != nil {
+		return nil, fmt.Errorf("the peer's request: %w", err)
+	}
+	authority, err := identityOfRaw(i.root.RawSubject)
+	if err != nil {
+		return nil, fmt.Errorf("our root certificate: %w", err)
+	}
+	peer, err := identityOfRaw(root.RawSubject)
+	if err != nil {
+		return nil, fmt.Errorf("the peer's root certificate: %w", err)
+	}
+	if err := mayGive(authority, peer, subnet); err != nil {
+		return nil, err
+	}
+	constraint, err := constraintName(root.RawSubject)
+	if err != nil {
+		return nil, fmt.Errorf("the peer's root certificate: %w", err)
+	}
+	keyID, err := subjectKeyID(root.RawSubjectPublicKeyInfo)
+	if err != nil {
+		return nil, fmt.Errorf("the peer's root certificate: %w", err)
+	}
+	t := &signing{
+		subject: root.RawSubject, issuer: i.root.RawSubject, public: root.PublicKey, serial: serial, now: now, days: CADays,
+		extensions: []pkix.Extension{
+			{Id: oidAuthorityKeyID, Value: authorityKeyIDDER(i.root.SubjectKeyId)},
+			{Id: oidBasicConstraints, Critical: true, Value: basicConstraints{ca: true, pathLen: 0}.der()},
+			{Id: oidKeyUsage, Critical: true, Value: keyUsageDER(caKeyUsage)},
+			{Id: oidNameConstraints, Critical: true, Value: nameConstraintsDER(constraint)},
+			{Id: oidSubjectKeyID, Value: octetStringDER(keyID)},
+			{Id: oidNetscapeComment, Value: commentDER(subnet)},
+		},
+		judge: func(c *Certificate, at time.Time, by crypto.PublicKey) *check.Report {
+			return checkPeer(c, i.root, root.Certificate, at, by)
+		},
+	}
+	return t.issue(i.key)
+}
+
+// mayGive checks the subnet that is going to be written. What may be read is
+// wider: see Subnet.given.
+func mayGive(authority, peer Identity, s Subnet) error {
+	if !authority.typ.CanPeerWith(peer.typ) {
+		return fmt.Errorf("found %s and %s, expected an accounting authority and an agent", authority.typ.article(), peer.typ.article())
+	}
+	if authority.typ != AccountingAuthority {
+		if !s.IsZero() {
+			return fmt.Errorf("found subnet %s, expected none: only an accounting authority gives subnets", s)
+		}
+		return nil
+	}
+	if s.IsZero() {
+		return fmt.Errorf("found no subnet, expected one for %s", peer)
+	}
+	if err := s.given(authority, peer.typ); err != nil {
+		return err
+	}
+	if peer.typ == DebtorsAgent && s.Digits() != DebtorsSubnetDigits {
+		return fmt.Errorf("found subnet %s, expected %d hex digits for a debtors agent", s, DebtorsSubnetDigits)
+	}
+	return nil
+}
+
+// constraintName is the peer's O, OU and serialNumber in the bytes of its own
+// name, without what may come after them.
+func constraintName(rawSubject []byte) ([]byte, error) {
+	n, err := name.Parse(rawSubject)
+	if err != nil {
+		return nil, err
+	}
+	if len(n.RDNs()) == len(nameAttributes) {
+		return rawSubject, nil
+	}
+	return firstRDNs(rawSubject, len(nameAttributes))
+}
+
+// IssueServer signs a server certificate for a request of the node's own, for
+// days of 86,400 seconds from now, truncated to seconds. It must not outlive the
+// root certificate.
+func (i *Issuer) IssueServer(req *Request, days int, serial Serial, now time.Time) (*Certificate, error) {
+	c, err := i.issueServer(req, days, serial, now)
+	if err != nil {
+		return nil, fmt.Errorf("issue server certificate: %w", err)
+	}
+	return c, nil
+}
+
+func (i *Issuer) issueServer(req *Request, days int, serial Serial, now time.Time) (*Certificate, error) {
+	if err := i.ready(now); err != nil {
+		return nil, err
+	}
+	if err := CheckServerRequest(req, i.root).Err(); err != nil {
+		return nil, fmt.Errorf("the request: %w", err)
+	}
+	keyID, err := subjectKeyID(req.RawSubjectPublicKeyInfo)
+	if err != nil {
+		return nil, fmt.Errorf("the request: %w", err)
+	}
+	t := &signing{
+		subject: i.root.RawSubject, issuer: i.root.RawSubject, public: req.PublicKey, serial: serial, now: now, days: days, last: i.root.NotAfter,
+		extensions: []pkix.Extension{
+			{Id: oidAuthorityKeyID, Value: authorityKeyIDDER(i.root.SubjectKeyId)},
+			{Id: oidBasicConstraints, Critical: true, Value: basicConstraints{pathLen: -1}.der()},
+			{Id: oidExtendedKeyUsage, Value: extKeyUsageDER()},
+			{Id: oidKeyUsage, Critical: true, Value: keyUsageDER(serverKeyUsage)},
+			{Id: oidSubjectKeyID, Value: octetStringDER(keyID)},
+		},
+		judge: func(c *Certificate, at time.Time, by crypto.PublicKey) *check.Report {
+			return checkServer(c, i.root, at, by)
+		},
+	}
+	return t.issue(i.key)
+}
+
+// ready refuses a root certificate that cannot issue at this time.
+func (i *Issuer) ready(now time.Time) error {
+	if i == nil || i.root == nil || i.key == nil {
+		return errors.New("found no issuer, expected one made by NewIssuer")
+	}
+	file := &Certificate{Certificate: i.root, File: EncodeCertificate(i.root)}
+	if err := CheckRoot(file, now.UTC().Truncate(time.Second)).Err(); err != nil {
+		return fmt.Errorf("our root certificate: %w", err)
+	}
+	return nil
+}
+
+// signing is everything that a certificate is going to say.
+type signing struct {
+	subject, issuer []byte // DER names
+	public          crypto.PublicKey
+	serial          Serial
+	now             time.Time
+	days            int
+	last            time.Time        // it must not end after this; zero: any end
+	extensions      []pkix.Extension // in the order in use
+	// judge is the profile's verdict; by is the key that signed.
+	judge func(c *Certificate, at time.Time, by crypto.PublicKey) *check.Report
+}
+
+// issue signs, in this order: a copy with a throwaway key, which is read back and
+// judged by the profile; then, only if that passed, the same with the real key.
+// What the real key has signed is then compared with what was judged, byte for
+// byte, and judged again.
+func (t *signing) issue(key crypto.Signer) (*Certificate, error) {
+	template, err := t.template(key.Public())
+	if err != nil {
+		return nil, err
+	}
+	trial, err := throwawayKey(key.Public())
+	if err != nil {
+		return nil, fmt.Errorf("throwaway key: %w", err)
+	}
+	judged, err := t.sign(template, trial)
+	if err != nil {
+		return nil, fmt.Errorf("before signing: %w", err)
+	}
+	if err := t.judge(judged, template.NotBefore, trial.Public()).Err(); err != nil {
+		return nil, fmt.Errorf("refused before signing, nothing was signed: %w", err)
+	}
+	c, err := t.sign(template, key)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(c.RawTBSCertificate, judged.RawTBSCertificate) {
+		return nil, errors.New("what was signed is not what was judged before; the certificate is thrown away")
+	}
+	if err := t.judge(c, template.NotBefore, key.Public()).Err(); err != nil {
+		return nil, fmt.Errorf("what was signed does not keep to the profile; the certificate is thrown away: %w", err)
+	}
+	return c, nil
+}
+
+// template is what crypto/x509 makes the certificate of. Only fields that it
+// copies as they are may be set: RawSubject rather than Subject, ExtraExtensions
+// rather than the fields for each extension, so that it decides nothing.
+func (t *signing) template(signer crypto.PublicKey) (*x509.Certificate, error) {
+	if t.serial.IsZero() {
+		return nil, errors.New("found no serial number")
+	}
+	if t.days < 1 {
+		return nil, fmt.Errorf("found a lifetime of %d days, expected at least 1", t.days)
+	}
+	from := t.now.UTC().Truncate(time.Second)
+	if from.Year() < firstIssueYear {
+		return nil, fmt.Errorf("found the clock at %s, expected the year %d or later: set the clock", rfc3339(from), firstIssueYear)
+	}
+	if t.days > (lastYear+1)*366 {
+		return nil, fmt.Errorf("found a lifetime of %d days, expected an end before the year %d", t.days, lastYear+1)
+	}
+	// In UTC every day has 86,400 seconds, as `openssl -days` counts; a
+	// time.Duration cannot hold 365,000 of them.
+	to := from.AddDate(0, 0, t.days)
+	if to.Year() > lastYear {
+		return nil, fmt.Errorf("found an end in the year %d (%d days from %s), expected an end before the year %d: is the clock right", to.Year(), t.days, rfc3339(from), lastYear+1)
+	}
+	if !t.last.IsZero() && to.After(t.last) {
+		return nil, fmt.Errorf("found an end at %s, expected one not after the root certificate's, %s: ask for fewer days", rfc3339(to), rfc3339(t.last))
+	}
+	return &x509.Certificate{
+		SerialNumber:       t.serial.Int(),
+		SignatureAlgorithm: signatureAlgorithmFor(signer),
+		RawSubject:         t.subject,
+		NotBefore:          from,
+		NotAfter:           to,
+		ExtraExtensions:    t.extensions,
+	}, nil
+}
+
+func (t *signing) sign(template *x509.Certificate, key crypto.Signer) (*Certificate, error) {
+	parent := &x509.Certificate{RawSubject: t.issuer, PublicKey: key.Public()}
+	der, err := x509.CreateCertificate(rand.Reader, template, parent, t.public, key)
+	if err != nil {
+		return nil, fmt.Errorf("sign: %w", err)
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		return nil, fmt.Errorf("what was signed cannot be read back: %w", err)
+	}
+	return &Certificate{Certificate: c, File: EncodeCertificate(c)}, nil
+}
+
+// signatureAlgorithmFor is what a key signs with: SHA-256, or SHA-384 on P-384.
+func signatureAlgorithmFor(pub crypto.PublicKey) x509.SignatureAlgorithm {
+	if k, ok := pub.(*ecdsa.PublicKey); ok {
+		if k.Curve.Params().BitSize > 256 {
+			return x509.ECDSAWithSHA384
+		}
+		return x509.ECDSAWithSHA256
+	}
+	return x509.SHA256WithRSA
+}
+
+// throwawayRSABits is the least that crypto/rsa makes. The key signs one copy
+// that never leaves this process.
+const throwawayRSABits = 1024
+
+// throwawayKey makes a key that signs with the same algorithm as pub's, so that
+// the bytes to be signed are the same.
+func throwawayKey(pub crypto.PublicKey) (crypto.Signer, error) {
+	switch k := pub.(type) {
+	case *rsa.PublicKey:
+		return rsa.GenerateKey(rand.Reader, throwawayRSABits)
+	case *ecdsa.PublicKey:
+		return ecdsa.GenerateKey(k.Curve, rand.Reader)
+	}
+	return nil, fmt.Errorf("found %s", keyKind(pub))
+}
