@@ -244,6 +244,35 @@ func BenchmarkAddToPeersList(b *testing.B) {
 	}
 }
 
+// The quick way and the general one must agree.
+func TestInsertPeer(t *testing.T) {
+	var ids []string
+	var data []byte
+	for i := range 200 {
+		id := fmt.Sprintf("%08x", i*7919%10007)
+		if i%3 == 0 {
+			id = fmt.Sprintf("%032x", i*7919%10007)
+		}
+		ids = append(ids, id)
+		want := encodePeersList(ids)
+		if i > 0 {
+			got, ok := insertPeer(data, id)
+			if !ok || !bytes.Equal(got, want) {
+				t.Fatalf("adding %s: found %v and\n%s\nexpected\n%s", id, ok, got, want)
+			}
+			if again, ok := insertPeer(got, id); !ok || !bytes.Equal(again, got) {
+				t.Fatalf("adding %s again: found %v and\n%s", id, ok, again)
+			}
+		}
+		data = want
+	}
+	for _, in := range []string{"", "resources:\n", "x: y\nresources:\n- 00000012/\n", peersListHead + "resources:\n- 00000012/\nx: y\n", peersListHead + "resources:\n- 00000012/", peersListHead + "resources:\n- 1234abcd/\n- 00000012/\n", peersListHead + "resources: []\n"} {
+		if got, ok := insertPeer([]byte(in), "cafe0000"); ok {
+			t.Errorf("%q was taken for the simple form and became %q", in, got)
+		}
+	}
+}
+
 // Whatever a file says, a line is added or nothing is, and what was listed is
 // still listed.
 func FuzzAddToPeersList(f *testing.F) {

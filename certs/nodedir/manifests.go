@@ -123,18 +123,20 @@ func (v *view) planManifests(s manifestState) (files fileChanges, notes []string
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, err
 	}
-	ids := []string{s.id}
-	if len(parsePeersList(list).listed) == 0 {
-		// The first one, or the list was lost: take in all that should be there.
-		others, err := v.peersWithManifest()
-		if err != nil {
+	changed, ok := insertPeer(list, s.id)
+	if !ok {
+		ids := []string{s.id}
+		if len(parsePeersList(list).listed) == 0 {
+			// The first one, or the list was lost: take in all that should be there.
+			others, err := v.peersWithManifest()
+			if err != nil {
+				return nil, nil, err
+			}
+			ids = append(ids, others...)
+		}
+		if changed, err = addToPeersList(list, ids...); err != nil {
 			return nil, nil, err
 		}
-		ids = append(ids, others...)
-	}
-	changed, err := addToPeersList(list, ids...)
-	if err != nil {
-		return nil, nil, err
 	}
 	if list == nil || !bytes.Equal(list, changed) {
 		files = append(files, fileChange{filePeersKustomize, changed})
