@@ -205,12 +205,43 @@ func (i *Issuer) issueServer(req *Request, days int, serial Serial, now time.Tim
 	if err := CheckServerRequest(req, i.root).Err(); err != nil {
 		return nil, fmt.Errorf("the request: %w", err)
 	}
-	keyID, err := subjectKeyID(req.RawSubjectPublicKeyInfo)
+	return i.signServer(req.PublicKey, req.RawSubjectPublicKeyInfo, days, serial, now)
+}
+
+// RenewServer signs a server certificate for the public key of an old one, which
+// this issuer must have signed; it may have ended. Possession of the key was
+// proven by the request of the first one. The limits are those of IssueServer.
+func (i *Issuer) RenewServer(old *Certificate, days int, serial Serial, now time.Time) (*Certificate, error) {
+	c, err := i.renewServer(old, days, serial, now)
 	if err != nil {
-		return nil, fmt.Errorf("the request: %w", err)
+		return nil, fmt.Errorf("renew server certificate: %w", err)
+	}
+	return c, nil
+}
+
+func (i *Issuer) renewServer(old *Certificate, days int, serial Serial, now time.Time) (*Certificate, error) {
+	if err := i.ready(now); err != nil {
+		return nil, err
+	}
+	if !usable(old) {
+		return nil, errors.New("found no old certificate")
+	}
+	// As of its own beginning: what matters is what it says, not whether it has
+	// ended.
+	if err := CheckServer(old, i.root, old.NotBefore).Err(); err != nil {
+		return nil, fmt.Errorf("the old certificate: %w", err)
+	}
+	return i.signServer(old.PublicKey, old.RawSubjectPublicKeyInfo, days, serial, now)
+}
+
+// signServer signs for a public key whose possession has been proven.
+func (i *Issuer) signServer(public crypto.PublicKey, spki []byte, days int, serial Serial, now time.Time) (*Certificate, error) {
+	keyID, err := subjectKeyID(spki)
+	if err != nil {
+		return nil, fmt.Errorf("server key: %w", err)
 	}
 	t := &signing{
-		subject: i.root.RawSubject, issuer: i.root.RawSubject, public: req.PublicKey, serial: serial, now: now, days: days, last: i.root.NotAfter,
+		subject: i.root.RawSubject, issuer: i.root.RawSubject, public: public, serial: serial, now: now, days: days, last: i.root.NotAfter,
 		extensions: []pkix.Extension{
 			{Id: oidAuthorityKeyID, Value: authorityKeyIDDER(i.root.SubjectKeyId)},
 			{Id: oidBasicConstraints, Critical: true, Value: basicConstraints{pathLen: -1}.der()},
