@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"syscall"
 )
 
 // hook is called before every call that changes files, with the call's name
@@ -200,6 +201,8 @@ func (d *disk) rename(from, to string) error {
 // place moves from to to and refuses with [fs.ErrExist] to replace anything.
 // Where the file system has no such rename, a file is linked to its new name
 // and unlinked from the old; if that stops half-way, place can be repeated.
+// Where there are no links either, only a lock keeps somebody else from making
+// the file between the look and the rename.
 func (d *disk) place(from, to string) error {
 	a, err := d.folder(path.Dir(from))
 	if err != nil {
@@ -209,11 +212,10 @@ func (d *disk) place(from, to string) error {
 	if err != nil {
 		return err
 	}
-	if err := d.step("rename", from); err != nil {
-		return err
-	}
 	d.forget(from)
-	err = renameNoReplace(a.file, path.Base(from), b.file, path.Base(to))
+	if err = d.step("place", from); err == nil {
+		err = renameNoReplace(a.file, path.Base(from), b.file, path.Base(to))
+	}
 	if err == nil || !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
@@ -230,13 +232,15 @@ func (d *disk) place(from, to string) error {
 	case dst == nil && src.IsDir():
 		return d.rename(from, to)
 	case dst == nil:
-		if err := d.step("link", from); err != nil {
-			return err
+		err := d.step("link", from)
+		if err == nil {
+			err = d.root.Link(from, to)
 		}
-		if err := d.root.Link(from, to); errors.Is(err, fs.ErrExist) {
+		if noLinks(err) {
+			return d.rename(from, to) // looked up just before; see above about locks
+		}
+		if err != nil {
 			return err
-		} else if err != nil {
-			return d.rename(from, to) // no links here either; the caller's lock keeps others out
 		}
 	}
 	return d.remove(from)
@@ -257,11 +261,18 @@ func (d *disk) exchange(x, y string) error {
 		return err
 	}
 	if err := d.step("exchange", x); err != nil {
-		return err
+		return err // in tests also ErrUnsupported
 	}
 	d.forget(x)
 	d.forget(y)
 	return renameExchange(f.file, path.Base(x), f.file, path.Base(y))
+}
+
+// noLinks reports whether err says that a hard link cannot be made here at all.
+// Linux does not let everyone link to files of others (protected_hardlinks),
+// which is an EPERM.
+func noLinks(err error) bool {
+	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EMLINK)
 }
 
 // keep gives the file at name a second name, or copies it where the file system
@@ -271,10 +282,10 @@ func (d *disk) keep(name, old string) error {
 	if err != nil {
 		return err
 	}
-	if err := d.step("link", name); err != nil {
-		return err
+	if err = d.step("link", name); err == nil {
+		err = f.root.Link(path.Base(name), path.Base(old))
 	}
-	if err := f.root.Link(path.Base(name), path.Base(old)); err == nil || errors.Is(err, fs.ErrExist) {
+	if !noLinks(err) {
 		return err
 	}
 	src, err := f.root.Open(path.Base(name))
