@@ -1,0 +1,118 @@
+package bundle
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"github.com/swaptacular/swptpeer/bundle/strictzip"
+)
+
+// Modes of what is extracted: public, because the servers read it as another
+// user (spec node-directory.md).
+const (
+	modeFile   = 0o644
+	modeFolder = 0o755
+)
+
+// Extract writes the nodeinfo into a new folder dir, which must not exist (the
+// error is fs.ErrExist if it does) while its parent must. Files get mode 0644 and
+// folders 0755, whatever the umask and the archive say; everything is synced,
+// the parent of dir included. Every byte is compared with what was verified.
+// Nothing is written outside of dir, and symbolic links in it are not followed. After an error
+// dir is gone again.
+func (n *NodeInfo) Extract(dir string) (err error) {
+	if err := n.extract(filepath.Clean(dir)); err != nil {
+		return fmt.Errorf("extract: %w", err)
+	}
+	return nil
+}
+
+func (n *NodeInfo) extract(dir string) (err error) {
+	parent, err := os.OpenRoot(filepath.Dir(dir))
+	if err != nil {
+		return err
+	}
+	defer parent.Close()
+	base := filepath.Base(dir)
+	if err := parent.Mkdir(base, modeFolder); err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			if e := parent.RemoveAll(base); e != nil {
+				err = fmt.Errorf("%w; and what was written could not be removed: %w", err, e)
+			}
+		}
+	}()
+	if err := parent.Chmod(base, modeFolder); err != nil {
+		return err
+	}
+	root, err := parent.OpenRoot(base)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	x := &extractor{root: root, made: map[string]bool{".": true}}
+	if err := n.Archive.Walk(x.entry); err != nil {
+		return err
+	}
+	for folder := range x.made {
+		if err := syncFolder(root, folder); err != nil {
+			return err
+		}
+	}
+	return syncFolder(parent, ".")
+}
+
+type extractor struct {
+	root *os.Root
+	made map[string]bool // folders, relative
+}
+
+// entry writes one entry.
+func (x *extractor) entry(e strictzip.Entry, content io.Reader) error {
+	if folder, ok := strings.CutSuffix(e.Name, "/"); ok {
+		return x.folder(folder)
+	}
+	if err := x.folder(path.Dir(e.Name)); err != nil {
+		return err
+	}
+	f, err := x.root.OpenFile(e.Name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, modeFile)
+	if err != nil {
+		return err
+	}
+	// Read to the end: only there does the reader say that all was right.
+	_, err = io.Copy(f, content)
+	if err == nil {
+		err = cmp.Or(f.Chmod(modeFile), f.Sync())
+	}
+	return cmp.Or(err, f.Close())
+}
+
+// folder makes a folder and those above it.
+func (x *extractor) folder(rel string) error {
+	if x.made[rel] {
+		return nil
+	}
+	if err := x.folder(path.Dir(rel)); err != nil {
+		return err
+	}
+	if err := x.root.Mkdir(rel, modeFolder); err != nil {
+		return err
+	}
+	x.made[rel] = true
+	return x.root.Chmod(rel, modeFolder) // undo what the umask did
+}
+
+func syncFolder(root *os.Root, rel string) error {
+	f, err := root.Open(rel)
+	if err != nil {
+		return err
+	}
+	return cmp.Or(f.Sync(), f.Close())
+}
