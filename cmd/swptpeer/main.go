@@ -1,21 +1,30 @@
+// Command swptpeer makes the nodes of a Swaptacular network each other's peers.
+//
+// This package is the command and nothing else: flags, questions, what is
+// printed and with which exit status it ends. What a certificate, a bundle or a
+// node directory must be is decided by the packages below certs, bundle and
+// stompcheck, and every verdict printed here is one of theirs.
+//
+// The files: run.go builds the command and runs it once, args.go reads the
+// argument list, exit.go gives every failure its exit status and its hint,
+// tui.go has all rules about what may reach a terminal, terminal.go asks,
+// password.go finds passwords, output.go writes JSON, report.go and formats.go
+// print verdicts, help.go and completion.go describe the command itself. Each
+// other file is one group of commands; aliases.go has the names of the scripts
+// that this command replaces.
 package main
 
 import (
-	_ "github.com/BurntSushi/toml"
-	_ "github.com/fatih/color"
-	_ "github.com/gofrs/flock"
-	_ "github.com/google/go-cmp/cmp"
-	_ "github.com/mholt/archiver/v4"
-	_ "github.com/rogpeppe/go-internal/testscript"
-	_ "github.com/urfave/cli/v2"
-	_ "github.com/zmap/zlint/v3"
-	_ "go.step.sm/crypto/pemutil"
-	_ "golang.org/x/crypto/cryptobyte"
-	_ "golang.org/x/sys/unix"
-	_ "golang.org/x/term"
-	_ "golang.org/x/text/unicode/norm"
-	_ "gopkg.in/yaml.v3"
-	_ "pgregory.net/rapid"
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
 )
 
-func main() {}
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	// The first signal asks for an orderly end; the second one ends the process
+	// at once.
+	context.AfterFunc(ctx, stop)
+	os.Exit(run(ctx, hostSystem(), os.Args, os.Stdin, os.Stdout, os.Stderr))
+}

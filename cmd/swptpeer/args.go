@@ -1,0 +1,188 @@
+package main
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// The library that parses flags stops at the first argument: a flag that comes
+// after one silently becomes an argument itself, and "peer sign b.zip
+// --dry-run" would sign. So the argument list is read here first and handed on
+// in the one order that leaves nothing to guess: command words, flags as
+// --name=value, "--", arguments.
+
+// commandLine is an argument list that was read.
+type commandLine struct {
+	command *command   // the last command word's; the root if there is none
+	path    []*command // from the root, exclusive
+	flags   []flagValue
+	args    []string
+	help    bool
+	version bool
+}
+
+type flagValue struct{ name, value string }
+
+// canonical is what the flag library gets.
+func (l *commandLine) canonical() []string {
+	out := []string{programName}
+	for _, c := range l.path {
+		out = append(out, c.name)
+	}
+	for _, f := range l.flags {
+		out = append(out, "--"+f.name+"="+f.value)
+	}
+	return append(append(out, "--"), l.args...)
+}
+
+// flagKind is what has to be known of a flag to read an argument list.
+type flagKind struct {
+	name       string // the flag's first name
+	takesValue bool
+	repeatable bool
+}
+
+// flagTable maps every name and alias of the flags of these commands.
+func flagTable(commands ...*command) map[string]flagKind {
+	table := map[string]flagKind{}
+	for _, c := range commands {
+		for _, f := range c.flags {
+			kind := flagKind{name: f.Names()[0]}
+			if doc, ok := f.(cli.DocGenerationFlag); ok {
+				kind.takesValue = doc.TakesValue()
+			}
+			if list, ok := f.(cli.DocGenerationSliceFlag); ok {
+				kind.repeatable = list.IsSliceFlag()
+			}
+			for _, name := range f.Names() {
+				table[name] = kind
+			}
+		}
+	}
+	return table
+}
+
+// token is one flag as it stood in the argument list.
+type token struct {
+	name, value string
+	valued      bool // --name=value
+	text        string
+}
+
+// parseArgs reads an argument list, without the program's name. Flags may
+// stand anywhere, also before the command words, which is why their arity is
+// taken from all commands together; a test holds that no name has two.
+func parseArgs(root *command, args []string) (*commandLine, error) {
+	line := &commandLine{command: root}
+	every := flagTable(root.all()...)
+	var tokens []token
+	for i := 0; i < len(args); i++ {
+		arg := args[i]
+		if arg == "--" {
+			line.args = append(line.args, args[i+1:]...)
+			break
+		}
+		if len(arg) < 2 || arg[0] != '-' {
+			line.word(arg)
+			continue
+		}
+		t := token{text: arg}
+		t.name, t.value, t.valued = strings.Cut(strings.TrimPrefix(strings.TrimPrefix(arg, "-"), "-"), "=")
+		switch t.name {
+		case "help", "h":
+			line.help = true
+			continue
+		case "version":
+			line.version = true
+			continue
+		}
+		kind, known := every[t.name]
+		if known && kind.takesValue && !t.valued {
+			if i+1 == len(args) {
+				return line, withHint(usagef("flag %s needs a value", arg), "write it as --"+kind.name+"=VALUE")
+			}
+			i++
+			t.value, t.valued = args[i], true
+		}
+		tokens = append(tokens, t)
+	}
+	if line.help || line.version {
+		return line, nil
+	}
+	return line, line.setFlags(tokens)
+}
+
+// word takes an argument for a command word as long as there are commands to
+// be named.
+func (l *commandLine) word(arg string) {
+	if len(l.args) == 0 {
+		if len(l.path) == 0 && !l.help && arg == "help" {
+			l.help = true
+			return
+		}
+		if sub := l.command.find(arg); sub != nil {
+			l.command = sub
+			l.path = append(l.path, sub)
+			return
+		}
+	}
+	l.args = append(l.args, arg)
+}
+
+// setFlags checks the flags against the command that was named.
+func (l *commandLine) setFlags(tokens []token) error {
+	if len(l.command.sub) > 0 && len(l.args) > 0 {
+		return l.command.unknown(l.args[0])
+	}
+	table := flagTable(l.command)
+	for _, t := range tokens {
+		kind, known := table[t.name]
+		if !known {
+			return l.unknownFlag(t)
+		}
+		if !kind.takesValue {
+			if !t.valued {
+				t.value = "true"
+			}
+			if _, err := strconv.ParseBool(t.value); err != nil {
+				return usagef("flag --%s: found %q, expected true or false", kind.name, t.value)
+			}
+		}
+		if !kind.repeatable && slices.ContainsFunc(l.flags, func(f flagValue) bool { return f.name == kind.name && f.value != t.value }) {
+			return usagef("flag --%s is given twice with different values", kind.name)
+		}
+		l.flags = append(l.flags, flagValue{kind.name, t.value})
+	}
+	return nil
+}
+
+func (l *commandLine) unknownFlag(t token) error {
+	where := l.command.fullName()
+	hint := "\"" + where + " --help\" lists the flags"
+	if near := cli.SuggestFlag(l.command.flags, t.name, false); near != "" {
+		hint = "did you mean " + near + "? " + hint
+	}
+	if strings.HasPrefix(t.text, "-") && len(t.text) > 1 {
+		hint += "\nif " + safe(t.text) + " is an argument, put -- before it"
+	}
+	name, _, _ := strings.Cut(t.text, "=")
+	return withHint(usagef("unknown flag %s for %q", name, where), hint)
+}
+
+// unknown is the error for a word that is no command.
+func (c *command) unknown(word string) error {
+	hint := "\"" + c.fullName() + " --help\" lists the commands"
+	var names []*cli.Command
+	for _, sub := range c.sub {
+		if !sub.hidden {
+			names = append(names, &cli.Command{Name: sub.name})
+		}
+	}
+	if near := cli.SuggestCommand(names, word); near != "" {
+		hint = near + " " + hint
+	}
+	return withHint(usagef("unknown command %q after %q", word, c.fullName()), hint)
+}

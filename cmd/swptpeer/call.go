@@ -1,0 +1,423 @@
+package main
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/swaptacular/swptpeer/certs"
+	"github.com/swaptacular/swptpeer/certs/durable"
+	"github.com/swaptacular/swptpeer/certs/nodedir"
+)
+
+// call is one command being carried out.
+type call struct {
+	*app
+	ctx     context.Context
+	cli     *cli.Context
+	command *command
+	args    []string
+
+	format      string
+	quiet       bool
+	dryRun      bool
+	password    *passwordSource
+	newPassword *passwordSource
+	epoch       *time.Time
+}
+
+// prepare reads what the flags say and rejects what contradicts itself, before
+// any file is opened.
+func (c *call) prepare() error {
+	c.quiet = c.cli.Bool("quiet")
+	c.dryRun = c.cli.Bool("dry-run")
+	c.format = "text"
+	if formats := c.formats(); len(formats) > 0 {
+		c.format = c.cli.String("format")
+		if !slices.Contains(formats, c.format) {
+			return usagef("flag --format: found %q, expected %s", c.format, strings.Join(formats, ", "))
+		}
+	}
+	if c.has("password-file") {
+		source, err := newPasswordSource(c, "password", "SWPTPEER_PASSWORD")
+		if err != nil {
+			return err
+		}
+		c.password = source
+	}
+	if c.has("new-password-file") {
+		source, err := newPasswordSource(c, "new-password", "SWPTPEER_NEW_PASSWORD")
+		if err != nil {
+			return err
+		}
+		c.newPassword = source
+	}
+	return c.checkStdin()
+}
+
+// has reports whether the command has this flag.
+func (c *call) has(name string) bool {
+	_, ok := flagTable(c.command)[name]
+	return ok
+}
+
+// formats are those that the command's --format flag offers.
+func (c *call) formats() []string {
+	for _, f := range c.command.flags {
+		if s, ok := f.(*cli.StringFlag); ok && s.Name == "format" {
+			return formatsOf(s)
+		}
+	}
+	return nil
+}
+
+// formatsOf reads the formats out of the flag's own description, so that there
+// is one list of them.
+func formatsOf(f *cli.StringFlag) []string {
+	_, list, _ := strings.Cut(f.Usage, "`")
+	return strings.Split(strings.TrimSuffix(list, "`"), "|")
+}
+
+// checkStdin refuses to read two things from standard input.
+func (c *call) checkStdin() error {
+	var readers []string
+	if slices.Contains(c.args, "-") {
+		readers = append(readers, "the argument -")
+	}
+	for _, p := range []*passwordSource{c.password, c.newPassword} {
+		if p != nil && p.readsStdin() {
+			readers = append(readers, "--"+p.flag)
+		}
+	}
+	if len(readers) > 1 {
+		return usagef("standard input can be read only once: found %s", strings.Join(readers, " and "))
+	}
+	return nil
+}
+
+func (c *call) text() bool { return c.format == "text" }
+
+// dir is the node directory: --dir, the folder of the link with an old
+// script's name, SWPTPEER_DIR, the current folder.
+func (c *call) dir() string {
+	switch {
+	case c.cli.String("dir") != "":
+		return c.cli.String("dir")
+	case c.linkDir != "":
+		return c.linkDir
+	case c.sys.env("SWPTPEER_DIR") != "":
+		return c.sys.env("SWPTPEER_DIR")
+	}
+	return "."
+}
+
+// options are those of every use of the node directory.
+func (c *call) options() nodedir.Options {
+	return nodedir.Options{
+		Now: c.now,
+		OnWait: func(holder string) {
+			text := "waiting for another process that is changing this directory"
+			if holder != "" {
+				text += " (" + holder + ")"
+			}
+			c.note(text)
+		},
+		OnRecover: func(r durable.Recovery) {
+			switch {
+			case r.Completed:
+				c.note("completed a change that an earlier run was interrupted in: " + strings.Join(r.Paths, ", "))
+			case r.Undone:
+				c.note("cleaned up what an interrupted run left: " + strings.Join(r.Paths, ", "))
+			}
+		},
+	}
+}
+
+// now is the clock, which SOURCE_DATE_EPOCH sets for what has to be
+// reproducible.
+func (c *call) now() time.Time {
+	if c.epoch != nil {
+		return *c.epoch
+	}
+	return c.sys.now()
+}
+
+// readEpoch reads SOURCE_DATE_EPOCH (reproducible-builds.org), for the one
+// command whose result has to be the same on every machine.
+func (c *call) readEpoch() error {
+	s := c.sys.env("SOURCE_DATE_EPOCH")
+	if s == "" {
+		return nil
+	}
+	seconds, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || seconds < 0 {
+		return usagef("SOURCE_DATE_EPOCH: found %q, expected a number of seconds since 1970", s)
+	}
+	t := time.Unix(seconds, 0).UTC()
+	c.epoch = &t
+	return nil
+}
+
+func (c *call) openDir() (*nodedir.Dir, error) {
+	d, err := nodedir.Open(c.dir(), c.options())
+	if err != nil {
+		return nil, err
+	}
+	if d.Pending() && !c.quiet {
+		c.err.warningLine("an earlier change was interrupted; the next command that changes the directory completes it")
+	}
+	return d, nil
+}
+
+// note prints something on standard error that is worth knowing.
+func (c *call) note(text string) {
+	if !c.quiet {
+		c.err.printf("%s: %s\n", raw(programName), text)
+	}
+}
+
+// say prints part of a text result on standard output.
+func (c *call) say(format string, args ...any) {
+	if c.text() {
+		c.out.printf(format, args...)
+	}
+}
+
+// change is how the command changes the directory. ask says whether a plan is
+// confirmed by a person; what only adds public files needs no question.
+func (c *call) change(d *nodedir.Dir, ask bool) nodedir.Change {
+	ch := nodedir.Change{DryRun: c.dryRun}
+	if d != nil {
+		ch.Key = func() (crypto.Signer, error) { return c.openKey(d) }
+	}
+	if !c.dryRun {
+		ch.Confirm = func(p *nodedir.Plan) error { return c.confirm(p, ask) }
+	}
+	return ch
+}
+
+// confirm shows a plan and asks.
+func (c *call) confirm(p *nodedir.Plan, ask bool) error {
+	if !ask {
+		return nil
+	}
+	yes := c.cli.Bool("yes")
+	if !c.quiet && (!yes || c.text()) {
+		c.printPlan(c.err, p, false)
+	}
+	if yes {
+		return nil
+	}
+	return c.askYes("Continue?")
+}
+
+// askYes asks a question that has to be answered with yes.
+func (c *call) askYes(question string) error {
+	ok, err := c.asker().confirm(c.ctx, question)
+	if errors.Is(err, errNoTerminal) {
+		return withHint(fmt.Errorf("this needs a confirmation, and %w", errNoTerminal),
+			"look at what would be done with --dry-run, then repeat the command with --yes")
+	}
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return withHint(fmt.Errorf("%w: the question was not answered with yes; nothing was changed", nodedir.ErrRefused), "")
+	}
+	return nil
+}
+
+func (c *call) asker() asker { return asker{c.sys, c.std} }
+
+// passwordAttempts is how often a person may mistype.
+const passwordAttempts = 3
+
+// openKey opens the root key of the node.
+func (c *call) openKey(d *nodedir.Dir) (crypto.Signer, error) {
+	return c.unlock(func(password func() ([]byte, error)) (crypto.Signer, error) {
+		return d.OpenKey(c.cli.String("key"), password)
+	})
+}
+
+// unlock opens a key; a person at the terminal may try again.
+func (c *call) unlock(open func(password func() ([]byte, error)) (crypto.Signer, error)) (crypto.Signer, error) {
+	for attempt := 1; ; attempt++ {
+		asked := false
+		key, err := open(func() ([]byte, error) {
+			asked = c.password.asks()
+			return c.password.read("the root key")
+		})
+		if errors.Is(err, certs.ErrWrongPassword) && asked && attempt < passwordAttempts {
+			c.err.warningLine("wrong password, try again")
+			continue
+		}
+		if err != nil && exitStatus(err) == statusFailed && !errors.Is(err, nodedir.ErrRejected) {
+			// A key that cannot be read is not a check that failed.
+			err = &unreadable{err}
+		}
+		return key, err
+	}
+}
+
+// output begins the output file that flag --out names, so that a name that
+// cannot be written to is noticed before anything is signed. The file is nil
+// without the flag, and with --dry-run.
+func (c *call) output(path string, mode fs.FileMode) (*durable.NewFile, error) {
+	if path == "" {
+		return nil, nil
+	}
+	overwrite := c.cli.Bool("overwrite")
+	if !overwrite {
+		if _, err := os.Lstat(path); err == nil {
+			return nil, existsError(path, c.has("overwrite"))
+		}
+	}
+	if c.dryRun {
+		return nil, nil
+	}
+	return durable.CreateFile(path, mode, overwrite)
+}
+
+func existsError(path string, canOverwrite bool) error {
+	hint := "nothing was changed: choose another name, or move the file away"
+	if canOverwrite {
+		hint = "nothing was changed: choose another name, or replace it with --overwrite"
+	}
+	return withHint(fmt.Errorf("%s: the file exists and is not overwritten (%w)", path, fs.ErrExist), hint)
+}
+
+// createNew begins a file that must not be there.
+func createNew(path string, mode fs.FileMode) (*durable.NewFile, error) {
+	return durable.CreateFile(path, mode, false)
+}
+
+// samePath reports whether two names mean one file.
+func samePath(a, b string) (bool, error) {
+	a, err := filepath.Abs(a)
+	if err != nil {
+		return false, err
+	}
+	b, err = filepath.Abs(b)
+	return a == b, err
+}
+
+// finish writes data into an output file and puts it in its place.
+func finish(f *durable.NewFile, data []byte) error {
+	if f == nil {
+		return nil
+	}
+	defer f.Discard()
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	return f.Commit()
+}
+
+// readFile reads a small input file; "-" is standard input.
+func (c *call) readFile(path string, limit int64) ([]byte, error) {
+	if path == "-" {
+		return readLimited(c.std.in, "standard input", limit)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err == nil && st.IsDir() {
+		return nil, &unreadable{fmt.Errorf("%s: found a folder, expected a file", path)}
+	}
+	return readLimited(f, path, limit)
+}
+
+func (c *call) readCertificate(path string) (*certs.Certificate, error) {
+	data, err := c.readFile(path, certs.MaxCertificateFile)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := certs.ParseCertificate(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return cert, nil
+}
+
+func (c *call) readRequest(path string) (*certs.Request, error) {
+	data, err := c.readFile(path, certs.MaxCertificateFile)
+	if err != nil {
+		return nil, err
+	}
+	req, err := certs.ParseRequest(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return req, nil
+}
+
+// Values of flags.
+
+func (c *call) days() (int, error) {
+	s := c.cli.String("days")
+	return parseDays("flag --days", s)
+}
+
+func parseDays(what, s string) (int, error) {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 {
+		return 0, usagef("%s: found %q, expected a number of days, 1 or more", what, s)
+	}
+	return n, nil
+}
+
+// at is the moment that something is judged as of: --at, or now.
+func (c *call) at() (time.Time, error) {
+	s := c.cli.String("at")
+	if s == "" {
+		return c.sys.now(), nil
+	}
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, usagef("flag --at: found %q, expected a time such as 2026-11-23T10:15:00Z or a date such as 2026-11-23", s)
+}
+
+// parseWithin reads a span of time: 30d, 6w, 72h.
+func parseWithin(s string) (time.Duration, error) {
+	wrong := usagef("flag --within: found %q, expected a span of time such as 30d, 6w or 72h", s)
+	if s == "" {
+		return 0, wrong
+	}
+	units := map[byte]time.Duration{'h': time.Hour, 'd': 24 * time.Hour, 'w': 7 * 24 * time.Hour}
+	unit, ok := units[s[len(s)-1]]
+	n, err := strconv.ParseUint(s[:len(s)-1], 10, 16)
+	if !ok || err != nil {
+		return 0, wrong
+	}
+	return time.Duration(n) * unit, nil
+}
+
+// checkPeerID refuses what cannot be a node id or the beginning of one.
+func checkPeerID(s string) error {
+	const least, most = 4, 32
+	if len(s) < least || len(s) > most || strings.Trim(s, "0123456789abcdef") != "" {
+		return withHint(usagef("peer id: found %q, expected %d to %d lowercase hex digits", s, least, most),
+			"a peer is named by its node id or by the first digits of it; \"swptpeer peer list\" shows them")
+	}
+	return nil
+}
+
+// within returns a path below the node directory as a person would type it.
+func within(d *nodedir.Dir, parts ...string) string {
+	return filepath.Join(append([]string{d.Path()}, parts...)...)
+}

@@ -1,0 +1,263 @@
+package main
+
+import (
+	"bytes"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/swaptacular/swptpeer/certs"
+	"github.com/swaptacular/swptpeer/certs/chain"
+	"github.com/swaptacular/swptpeer/certs/check"
+)
+
+func certCommands() *command {
+	at := func() cli.Flag {
+		return &cli.StringFlag{Name: "at", Usage: "judge as of `TIME` (RFC 3339, or a date; default: now)"}
+	}
+	return &command{
+		name: "cert", short: "show certificates and judge them",
+		sub: []*command{
+			{
+				name: "inspect", args: "FILE...", minArgs: 1, maxArgs: -1,
+				short: "show certificates against the profile",
+				description: "Shows what a certificate says and judges it against the profile of the network. A root certificate is judged " +
+					"by itself; a server certificate needs --issuer, the root certificate of its node; a peer certificate needs --issuer and " +
+					"--subject, the root certificates of the node that signed and of the node that it is for.",
+				examples: []string{
+					"swptpeer cert inspect root-ca.crt",
+					"swptpeer cert inspect peers/1234abcd/sub-ca.crt \\",
+					"    --issuer peers/1234abcd/root-ca.crt --subject root-ca.crt",
+				},
+				fails: "a check failed",
+				flags: flags(
+					&cli.StringFlag{Name: "issuer", Usage: "the root certificate of the node that signed is in `FILE`"},
+					&cli.StringFlag{Name: "subject", Usage: "the root certificate of the node that a peer certificate is for is in `FILE`"},
+					at(), verdictFlags()),
+				run: runCertInspect,
+			},
+			{
+				name: "verify", args: "LEAF", minArgs: 1, maxArgs: 1,
+				short: "judge a chain of certificates",
+				description: "Judges whether a path leads from LEAF to one of the roots, as RFC 5280 demands, directoryName constraints included, " +
+					"which OpenSSL enforces and Go does not. What a peer presents is verified with our own root as --root and the peer " +
+					"certificate that we issued to it as --intermediate.\n\n" +
+					"If LEAF holds several certificates, the ones after the first are intermediates. Unless --profile=false is given, the " +
+					"certificates of the path are also judged against the profile of the network.",
+				examples: []string{
+					"swptpeer cert verify --root root-ca.crt \\",
+					"    --intermediate peers/1234abcd/peercert.crt their-server.crt",
+				},
+				fails: "there is no such path, or a certificate breaks the profile",
+				flags: flags(
+					&cli.StringSliceFlag{Name: "root", Usage: "trust the root certificates in `FILE`; there is no other trust"},
+					&cli.StringSliceFlag{Name: "intermediate", Usage: "certificates in `FILE` may be part of the path"},
+					&cli.BoolFlag{Name: "profile", Value: true, Usage: "judge against the profile, too; --profile=false: RFC 5280 alone"},
+					at(), verdictFlags()),
+				run: runCertVerify,
+			},
+		},
+	}
+}
+
+func runCertInspect(c *call) error {
+	at, err := c.at()
+	if err != nil {
+		return err
+	}
+	var issuer, subject *x509.Certificate
+	for flag, dest := range map[string]**x509.Certificate{"issuer": &issuer, "subject": &subject} {
+		if path := c.cli.String(flag); path != "" {
+			cert, err := c.readCertificate(path)
+			if err != nil {
+				return err
+			}
+			*dest = cert.Certificate
+		}
+	}
+	type inspected struct {
+		Name        string           `json:"name"`
+		Error       string           `json:"error,omitempty"`
+		Certificate *certificateJSON `json:"certificate,omitempty"`
+		Judged      bool             `json:"judged"`
+		OK          bool             `json:"ok"`
+		Why         string           `json:"whyNotJudged,omitempty"`
+		Results     []resultJSON     `json:"results"`
+	}
+	var shown []inspected
+	var items []item
+	for _, path := range c.args {
+		list, err := c.readCertificates(path)
+		if err != nil {
+			items = append(items, item{name: path, err: err})
+			shown = append(shown, inspected{Name: path, Error: err.Error(), Results: []resultJSON{}})
+			continue
+		}
+		for i, cert := range list {
+			title := path
+			if len(list) > 1 {
+				title = fmt.Sprintf("%s (certificate %d)", path, i+1)
+			}
+			report, why := judgeCertificate(cert, issuer, subject, at)
+			if c.text() {
+				c.describeCertificate(title, cert.Certificate)
+				if why != "" {
+					c.say("  %-12s not judged: %s\n", raw("profile"), why)
+				}
+			}
+			shown = append(shown, inspected{Name: title, Certificate: certificateOf(cert.Certificate), Judged: report != nil,
+				OK: report != nil && report.OK(c.cli.Bool("strict")), Why: why, Results: resultsJSON(report)})
+			if report != nil {
+				items = append(items, item{name: title, report: report})
+			}
+		}
+	}
+	strict := c.cli.Bool("strict")
+	if c.format == "json" {
+		if err := c.emit(struct {
+			document
+			Strict bool        `json:"strict"`
+			Items  []inspected `json:"items"`
+		}{newDocument("cert-inspect"), strict, shown}); err != nil {
+			return err
+		}
+		return verdictError(items, strict, true)
+	}
+	return c.verdict("cert-inspect", items)
+}
+
+// judgeCertificate applies the rules for the form of a certificate, or says
+// what it would need for that.
+func judgeCertificate(cert *certs.Certificate, issuer, subject *x509.Certificate, at time.Time) (*check.Report, string) {
+	switch kindOf(cert.Certificate) {
+	case "root certificate":
+		return certs.CheckRoot(cert, at), ""
+	case "peer certificate":
+		if issuer == nil || subject == nil {
+			return nil, "a peer certificate needs --issuer and --subject"
+		}
+		return certs.CheckPeer(cert, issuer, subject, at), ""
+	}
+	if issuer == nil {
+		return nil, "a server certificate needs --issuer"
+	}
+	return certs.CheckServer(cert, issuer, at), ""
+}
+
+// readCertificates reads every certificate of a PEM file in order, or one in
+// DER.
+func (c *call) readCertificates(path string) ([]*certs.Certificate, error) {
+	data, err := c.readFile(path, certs.MaxCertificateFile)
+	if err != nil {
+		return nil, err
+	}
+	if cert, err := x509.ParseCertificate(data); err == nil {
+		return []*certs.Certificate{{Certificate: cert, File: certs.EncodeCertificate(cert)}}, nil
+	}
+	if bytes.Count(data, []byte("-----BEGIN ")) < 2 {
+		cert, err := certs.ParseCertificate(data)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		return []*certs.Certificate{cert}, nil
+	}
+	var list []*certs.Certificate
+	for rest := data; ; {
+		block, after := pem.Decode(rest)
+		if block == nil {
+			break
+		}
+		// The block as it stands in the file: its line ends are judged, too.
+		begin := bytes.Index(rest, []byte("-----BEGIN "))
+		cert, err := certs.ParseCertificate(rest[max(begin, 0) : len(rest)-len(after)])
+		if err != nil {
+			return nil, fmt.Errorf("%s: certificate %d: %w", path, len(list)+1, err)
+		}
+		list = append(list, cert)
+		rest = after
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("%s: found no certificate that can be read, expected one in PEM or DER", path)
+	}
+	return list, nil
+}
+
+// rulePath is the verdict of package chain as a rule. It stands here because
+// only this command reports it beside the rules of the profile.
+var rulePath = &check.Rule{
+	ID: "chain.path", Severity: check.Error,
+	Title:    "a path that RFC 5280 accepts leads from the certificate to a trusted root",
+	Citation: "RFC 5280, section 6.1; certificates, \"Judging a chain\"",
+	Advice:   "give the root of the node that judges with --root, and the peer certificate that this root issued with --intermediate",
+}
+
+func runCertVerify(c *call) error {
+	at, err := c.at()
+	if err != nil {
+		return err
+	}
+	opts := chain.Options{Time: at}
+	files := map[*x509.Certificate]*certs.Certificate{}
+	add := func(list []*certs.Certificate, to *[]*x509.Certificate) {
+		for _, cert := range list {
+			*to = append(*to, cert.Certificate)
+			files[cert.Certificate] = cert
+		}
+	}
+	if len(c.cli.StringSlice("root")) == 0 {
+		return withHint(usagef("cert verify: expected at least one --root"), "there is no default: the system's roots mean nothing in this network")
+	}
+	for flag, dest := range map[string]*[]*x509.Certificate{"root": &opts.Roots, "intermediate": &opts.Intermediates} {
+		for _, path := range c.cli.StringSlice(flag) {
+			list, err := c.readCertificates(path)
+			if err != nil {
+				return err
+			}
+			add(list, dest)
+		}
+	}
+	list, err := c.readCertificates(c.args[0])
+	if err != nil {
+		return err
+	}
+	leaf := list[0]
+	files[leaf.Certificate] = leaf
+	add(list[1:], &opts.Intermediates)
+
+	report := &check.Report{Subject: c.args[0]}
+	path, err := chain.Verify(leaf.Certificate, opts)
+	if err != nil {
+		report.Fail(rulePath, "", err.Error(), "a path to one of the roots")
+	} else {
+		report.Pass(rulePath, "", fmt.Sprintf("a path of %s", plural(len(path), "certificate")))
+		if c.cli.Bool("profile") {
+			judgePath(report, path, files, at)
+		}
+	}
+	return c.verdict("cert-verify", []item{{name: c.args[0], report: report}})
+}
+
+// judgePath applies the profile to each certificate of a path, leaf first. The
+// root of the node that a peer certificate is for is not part of the path: the
+// peer certificate itself stands for its name and key, which the signature of
+// the leaf binds to the node.
+func judgePath(report *check.Report, path []*x509.Certificate, files map[*x509.Certificate]*certs.Certificate, at time.Time) {
+	for i, cert := range path {
+		file := files[cert]
+		if file == nil {
+			file = &certs.Certificate{Certificate: cert, File: certs.EncodeCertificate(cert)}
+		}
+		where := fmt.Sprintf("certificate %d of the path (%s)", i+1, kindOf(cert))
+		switch {
+		case i == len(path)-1:
+			report.Append(where, certs.CheckRoot(file, at))
+		case cert.IsCA:
+			report.Append(where, certs.CheckPeer(file, path[i+1], cert, at))
+		default:
+			report.Append(where, certs.CheckServer(file, path[i+1], at))
+		}
+	}
+}

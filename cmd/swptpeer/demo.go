@@ -1,0 +1,5 @@
+package main
+
+func demoCommand() *command {
+	return &command{name: "demo", short: "x", run: func(*call) error { return nil }}
+}

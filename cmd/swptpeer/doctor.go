@@ -1,0 +1,37 @@
+package main
+
+import (
+	"github.com/urfave/cli/v2"
+
+	"github.com/swaptacular/swptpeer/certs/nodedir"
+)
+
+func doctorCommand() *command {
+	return &command{
+		name:  "doctor",
+		short: "audit the whole directory, and repair what is safe",
+		description: "Checks everything that there is to check in a node directory: certificates, database, subnets, peers, file modes, what " +
+			"an interrupted run left. Each finding says what was found, what was expected and what to do. No password is needed.\n\n" +
+			"--fix repairs what is safe to repair, for example modes and what an interrupted run left; it never signs and never deletes what " +
+			"it did not make.",
+		examples: []string{"swptpeer doctor", "swptpeer doctor --fix", "swptpeer doctor --strict --format json"},
+		fails:    "a check failed",
+		flags: flags(
+			&cli.BoolFlag{Name: "fix", Usage: "repair what is safe"},
+			&cli.BoolFlag{Name: "quick", Usage: "do not verify signatures"},
+			dirFlag(), verdictFlags()),
+		run: runDoctor,
+	}
+}
+
+func runDoctor(c *call) error {
+	d, err := nodedir.Open(c.dir(), c.options())
+	if err != nil {
+		return err
+	}
+	report, err := d.Audit(c.ctx, nodedir.AuditOptions{Quick: c.cli.Bool("quick"), Fix: c.cli.Bool("fix")})
+	if err != nil {
+		return err
+	}
+	return c.verdict("doctor", []item{{name: d.Path(), report: report}})
+}

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"github.com/swaptacular/swptpeer/certs"
+	"github.com/swaptacular/swptpeer/certs/check"
+	"github.com/swaptacular/swptpeer/certs/durable"
+	"github.com/swaptacular/swptpeer/certs/nodedir"
+)
+
+// Exit status (command line specification, "Global rules").
+const (
+	statusDone        = 0
+	statusFailed      = 1 // a check failed, or something was refused
+	statusUsage       = 2 // wrong usage; also an answer that is missing with nobody to ask
+	statusIO          = 3 // something could not be read or written
+	statusNetwork     = 4 // could not connect, or a connect or handshake timed out
+	statusInterrupted = 5 // interrupted, or an overall time limit
+)
+
+// precedence is which status is given when several items failed differently.
+var precedence = []int{statusInterrupted, statusIO, statusNetwork, statusUsage, statusFailed}
+
+// usageError is a mistake on the command line.
+type usageError struct{ message string }
+
+func (e *usageError) Error() string { return e.message }
+
+func usagef(format string, args ...any) error {
+	return &usageError{fmt.Sprintf(format, args...)}
+}
+
+// refusal is something that the command itself does not do: exit status 1.
+type refusal struct{ message string }
+
+func (e *refusal) Error() string { return e.message }
+
+func refusef(format string, args ...any) error {
+	return &refusal{fmt.Sprintf(format, args...)}
+}
+
+// unreadable is something that could not be read or written though the
+// operating system had no complaint: exit status 3.
+type unreadable struct{ err error }
+
+func (e *unreadable) Error() string { return e.err.Error() }
+func (e *unreadable) Unwrap() error { return e.err }
+
+// withHint attaches what to do next.
+func withHint(err error, hint string) error {
+	if err == nil || hint == "" {
+		return err
+	}
+	return &hinted{err, hint}
+}
+
+type hinted struct {
+	err  error
+	hint string
+}
+
+func (e *hinted) Error() string { return e.err.Error() }
+func (e *hinted) Unwrap() error { return e.err }
+
+// severalErrors are the failures of several items, each already named in its
+// message.
+type severalErrors []error
+
+func (e severalErrors) Error() string { return fmt.Sprintf("%d items failed", len(e)) }
+
+// reported is a verdict of "refused" whose report has been printed.
+type reported struct{ summary string }
+
+func (e *reported) Error() string { return e.summary }
+
+// exitStatus maps a failure to the status of the process.
+func exitStatus(err error) int {
+	if err == nil {
+		return statusDone
+	}
+	if several, ok := errors.AsType[severalErrors](err); ok {
+		seen := map[int]bool{}
+		for _, e := range several {
+			seen[exitStatus(e)] = true
+		}
+		for _, status := range precedence {
+			if seen[status] {
+				return status
+			}
+		}
+	}
+	is := func(targets ...error) bool {
+		for _, target := range targets {
+			if errors.Is(err, target) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case is(context.Canceled, context.DeadlineExceeded):
+		return statusInterrupted
+	case has[*usageError](err), is(errNoTerminal):
+		return statusUsage
+	case has[*unreadable](err), is(certs.ErrWrongPassword, certs.ErrPasswordRequired, nodedir.ErrNotNode, durable.ErrLockTimeout):
+		return statusIO
+	case has[*check.Failure](err), has[*reported](err), has[*refusal](err),
+		is(nodedir.ErrRejected, nodedir.ErrRefused, nodedir.ErrUnknown):
+		return statusFailed
+	// What exists is not overwritten: a refusal, as it was with the scripts.
+	case is(fs.ErrExist):
+		return statusFailed
+	case has[*fs.PathError](err), has[*os.LinkError](err), has[*os.SyscallError](err), has[syscall.Errno](err):
+		return statusIO
+	}
+	return statusFailed
+}
+
+func has[E error](err error) bool {
+	_, ok := errors.AsType[E](err)
+	return ok
+}
+
+// hintFor is what to do about a failure, for those that brought no hint of
+// their own.
+func hintFor(err error) string {
+	if h, ok := errors.AsType[*hinted](err); ok {
+		return h.hint
+	}
+	switch {
+	case errors.Is(err, context.Canceled):
+		return "nothing is half done: run the same command again"
+	case errors.Is(err, errNoTerminal):
+		return "give the answer as a flag; --help lists them"
+	case errors.Is(err, certs.ErrWrongPassword):
+		return "nothing was changed; run the command again with the password of this key"
+	case errors.Is(err, certs.ErrPasswordRequired):
+		return "give the password with --password-file, --password-fd, --password-stdin or SWPTPEER_PASSWORD"
+	case errors.Is(err, nodedir.ErrNotNode):
+		return "name the node directory with --dir or SWPTPEER_DIR, or make one with \"swptpeer init\""
+	case errors.Is(err, nodedir.ErrUnknown):
+		return "\"swptpeer peer list\" shows the peers; a new one begins with \"swptpeer peer sign BUNDLE\""
+	case errors.Is(err, durable.ErrLockTimeout):
+		return "another swptpeer is at work in this directory: wait until it has ended, then run the command again"
+	case errors.Is(err, fs.ErrExist):
+		return "nothing was overwritten: choose another name, or move the file away"
+	case errors.Is(err, fs.ErrNotExist):
+		return "check the spelling, and which folder is the current one"
+	case errors.Is(err, syscall.ENOSPC):
+		return "the disk is full; nothing was changed: make room and run the command again"
+	case errors.Is(err, syscall.EROFS):
+		return "the file system is read-only; nothing was changed"
+	case errors.Is(err, fs.ErrPermission):
+		return "run the command as the user who owns the file"
+	}
+	return ""
+}

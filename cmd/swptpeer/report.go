@@ -1,0 +1,278 @@
+package main
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/swaptacular/swptpeer/certs/check"
+)
+
+// Verdicts. What is printed here was decided elsewhere: the verdict of an item
+// is its report's, and the report lists everything that was looked at.
+
+// verdictFormats are those of the verify family.
+var verdictFormats = []string{"text", "json", "junit", "github", "sarif"}
+
+// verdictFlags are those of the verify family.
+func verdictFlags() []cli.Flag {
+	return flags(
+		&cli.BoolFlag{Name: "strict", Usage: "a warning is a failure"},
+		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "list the checks that passed, too"},
+		formatFlag(verdictFormats...), quietFlag(), noColorFlag())
+}
+
+// item is one thing that was judged.
+type item struct {
+	name   string
+	report *check.Report // nil if it could not be judged at all
+	err    error         // why not
+	sha256 *[32]byte     // of the file, if it is one
+}
+
+func (it item) ok(strict bool) bool { return it.err == nil && it.report != nil && it.report.OK(strict) }
+
+// digest is the SHA-256 of the item's file in hex, or "".
+func (it item) digest() string {
+	if it.sha256 == nil {
+		return ""
+	}
+	return hex.EncodeToString(it.sha256[:])
+}
+
+// verdict prints the items in the format asked for, and returns what the
+// command ends with.
+func (c *call) verdict(kind string, items []item) error {
+	strict := c.cli.Bool("strict")
+	var err error
+	switch c.format {
+	case "json":
+		err = c.emit(jsonReport(kind, items, strict))
+	case "junit":
+		err = writeJUnit(c.out, kind, items, strict)
+	case "github":
+		err = writeGitHub(c.out, items, strict)
+	case "sarif":
+		err = c.emit(sarifReport(items, strict))
+	default:
+		c.textReport(items, strict)
+	}
+	if err != nil {
+		return err
+	}
+	return verdictError(items, strict, !c.text())
+}
+
+// verdictError is nil if every item is accepted. say is whether a refusal is
+// also said on standard error, because standard output is for a machine.
+func verdictError(items []item, strict, say bool) error {
+	var failed severalErrors
+	for _, it := range items {
+		switch {
+		case it.err != nil:
+			// The message names the item already: it comes from a file's path.
+			failed = append(failed, it.err)
+		case !it.ok(strict):
+			r := &reported{}
+			if say {
+				r.summary = it.name + ": refused"
+			}
+			failed = append(failed, r)
+		}
+	}
+	switch len(failed) {
+	case 0:
+		return nil
+	case 1:
+		return failed[0]
+	}
+	return failed
+}
+
+// textReport prints for people.
+func (c *call) textReport(items []item, strict bool) {
+	accepted := 0
+	for _, it := range items {
+		if it.ok(strict) {
+			accepted++
+		}
+		if it.report == nil {
+			continue
+		}
+		c.printReport(c.out, it.name, it.report, strict, c.cli.Bool("verbose"))
+	}
+	if len(items) > 1 && !c.quiet {
+		c.out.printf("%d of %s accepted\n", accepted, plural(len(items), "item"))
+	}
+}
+
+// printReport prints one report: the verdict, then what did not pass.
+func (c *call) printReport(p *printer, name string, r *check.Report, strict, verbose bool) {
+	ok := r.OK(strict)
+	if ok && c.quiet && len(r.Failed(check.Warning)) == 0 {
+		return
+	}
+	word := p.paint(good, "accepted")
+	if !ok {
+		word = p.paint(bad, "refused")
+	}
+	if name == "" {
+		name = r.Subject
+	}
+	p.printf("%s: %s (%s)\n", raw(p.paint(strong, safe(name))), raw(word), tally(r))
+	for _, res := range r.Results {
+		if res.Outcome == check.Passed && !verbose {
+			continue
+		}
+		if c.quiet && (res.Rule.Severity == check.Notice || res.Outcome == check.Skipped && res.Rule.Severity != check.Error) {
+			continue
+		}
+		printResult(p, res)
+	}
+}
+
+// tally counts the outcomes.
+func tally(r *check.Report) string {
+	passed, skipped := 0, 0
+	for _, res := range r.Results {
+		switch res.Outcome {
+		case check.Passed:
+			passed++
+		case check.Skipped:
+			skipped++
+		}
+	}
+	parts := []string{plural(passed, "check") + " passed"}
+	for _, s := range []struct {
+		severity check.Severity
+		word     string
+	}{{check.Error, "error"}, {check.Warning, "warning"}, {check.Notice, "notice"}} {
+		if n := len(r.Failed(s.severity)); n > 0 {
+			parts = append(parts, plural(n, s.word))
+		}
+	}
+	if skipped > 0 {
+		parts = append(parts, fmt.Sprintf("%d not checked", skipped))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func printResult(p *printer, res check.Result) {
+	word, st := "pass", good
+	switch {
+	case res.Outcome == check.Skipped:
+		word, st = "not checked", faint
+		if res.Rule.Severity == check.Error {
+			st = bad
+		}
+	case res.Outcome == check.Failed && res.Rule.Severity == check.Error:
+		word, st = "error", bad
+	case res.Outcome == check.Failed && res.Rule.Severity == check.Warning:
+		word, st = "warning", warned
+	case res.Outcome == check.Failed:
+		word, st = "notice", faint
+	}
+	where := ""
+	if res.Where != "" {
+		where = " " + safe(res.Where)
+	}
+	p.printf("  %s [%s]%s\n", raw(p.paint(st, word)), res.Rule.ID, raw(where))
+	line := func(label, text string) {
+		if text != "" {
+			p.printf("      %-9s %s\n", raw(label), raw(wrap(safe(text), pageWidth, 16)))
+		}
+	}
+	switch res.Outcome {
+	case check.Passed:
+		line("", res.Found)
+	case check.Skipped:
+		line("because", res.Found)
+	case check.Failed:
+		line("rule", res.Rule.Title)
+		line("found", res.Found)
+		line("expected", res.Expected)
+		line("to do", res.Advice)
+	}
+}
+
+// printFailure prints the report inside a failure of a changing command, and
+// says whether there was one.
+func (a *app) printFailure(err error) bool {
+	failure, ok := errors.AsType[*check.Failure](err)
+	if !ok || failure.Report == nil {
+		return false
+	}
+	r := failure.Report
+	subject := r.Subject
+	if subject == "" {
+		subject = "refused"
+	}
+	failed := r.Failed(check.Error)
+	a.err.errorLine(fmt.Sprintf("%s: %s of %d failed; nothing was changed", subject, plural(len(failed), "check"), len(r.Results)))
+	for _, res := range r.Results {
+		if res.Rule.Severity == check.Error && res.Outcome != check.Passed {
+			printResult(a.err, res)
+		}
+	}
+	return true
+}
+
+// JSON form of verdicts.
+
+type verdictJSON struct {
+	document
+	OK     bool       `json:"ok"`
+	Strict bool       `json:"strict"`
+	Items  []itemJSON `json:"items"`
+}
+
+type itemJSON struct {
+	Name    string       `json:"name"`
+	SHA256  string       `json:"sha256,omitempty"`
+	OK      bool         `json:"ok"`
+	Error   string       `json:"error,omitempty"`
+	Results []resultJSON `json:"results"`
+}
+
+type resultJSON struct {
+	ID       string `json:"id"`
+	Severity string `json:"severity"`
+	Outcome  string `json:"outcome"`
+	Title    string `json:"title"`
+	Citation string `json:"citation"`
+	Where    string `json:"where,omitempty"`
+	Found    string `json:"found,omitempty"`
+	Expected string `json:"expected,omitempty"`
+	Advice   string `json:"advice,omitempty"`
+}
+
+func jsonReport(kind string, items []item, strict bool) verdictJSON {
+	out := verdictJSON{document: newDocument(kind), OK: true, Strict: strict, Items: []itemJSON{}}
+	for _, it := range items {
+		j := itemJSON{Name: it.name, SHA256: it.digest(), OK: it.ok(strict), Results: resultsJSON(it.report)}
+		if it.err != nil {
+			j.Error = it.err.Error()
+		}
+		out.OK = out.OK && j.OK
+		out.Items = append(out.Items, j)
+	}
+	return out
+}
+
+func resultsJSON(r *check.Report) []resultJSON {
+	out := []resultJSON{}
+	if r == nil {
+		return out
+	}
+	for _, res := range r.Results {
+		out = append(out, resultJSON{
+			ID: res.Rule.ID, Severity: res.Rule.Severity.String(), Outcome: res.Outcome.String(),
+			Title: res.Rule.Title, Citation: res.Rule.Citation,
+			Where: res.Where, Found: res.Found, Expected: res.Expected, Advice: res.Advice,
+		})
+	}
+	return out
+}

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"path/filepath"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+)
+
+// run is the whole command: it reads the arguments (args[0] is the name that
+// the program was started by), does what they say and returns the exit status.
+// It uses nothing but what it is given.
+func run(ctx context.Context, sys system, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	a := &app{sys: sys, std: streams{stdin, stdout, stderr}}
+	args = a.startedAs(args)
+	noColor := slices.Contains(beforeDashes(args), "--no-color")
+	a.out = newPrinter(stdout, sys, noColor)
+	a.err = newPrinter(stderr, sys, noColor)
+
+	err := a.main(ctx, args)
+	if err == nil && a.out.err != nil {
+		err = &unreadable{errors.New("writing to standard output: " + a.out.err.Error())}
+	}
+	// Whatever an interrupt made fail, it is the interrupt that ended the run.
+	if err != nil && ctx.Err() != nil && exitStatus(err) != statusInterrupted {
+		err = errors.Join(err, ctx.Err())
+	}
+	a.printError(err)
+	return exitStatus(err)
+}
+
+// app is one run of the command.
+type app struct {
+	sys      system
+	std      streams
+	out, err *printer
+	root     *command
+	// linkDir is the folder of the link with an old script's name that the
+	// program was started through.
+	linkDir string
+	ran     bool // the action of a command was reached
+}
+
+// beforeDashes returns the arguments in front of "--".
+func beforeDashes(args []string) []string {
+	if i := slices.Index(args, "--"); i >= 0 {
+		return args[:i]
+	}
+	return args
+}
+
+func (a *app) main(ctx context.Context, args []string) error {
+	a.root = commands()
+	if len(args) > 0 && args[0] == completeWord {
+		a.complete(args[1:])
+		return nil
+	}
+	line, err := parseArgs(a.root, args)
+	if err != nil {
+		return err
+	}
+	switch {
+	case line.help:
+		if len(line.args) > 0 && len(line.command.sub) > 0 {
+			return line.command.unknown(line.args[0])
+		}
+		a.out.write([]byte(line.command.help()))
+		return nil
+	case line.version:
+		a.out.printf("%s %s\n", programName, version())
+		return nil
+	case line.command.run == nil:
+		a.err.write([]byte(line.command.help()))
+		return withHint(usagef("%s: a command is missing", line.command.fullName()), "")
+	}
+	if err := line.command.checkArgs(line.args); err != nil {
+		return err
+	}
+	err = a.build().RunContext(ctx, line.canonical())
+	if err != nil && !a.ran {
+		// The flag library could not read a value.
+		err = &usageError{err.Error()}
+	}
+	return err
+}
+
+// commands returns the tree of all commands.
+func commands() *command {
+	root := &command{
+		name:  programName,
+		short: "make Swaptacular nodes each other's peers",
+		description: "swptpeer keeps the certificate authority of a Swaptacular node: its root key, its " +
+			"info-bundle, the certificates it issues to its peers and to its own servers.\n\n" +
+			"Flags may stand before or after the arguments and the command words; \"--\" ends them. " +
+			"Nothing is asked without a terminal: an answer that is missing is then an error.",
+		examples: []string{
+			"# everything once, with throwaway nodes",
+			"swptpeer demo",
+			"# a new node, and its info-bundle for the others",
+			"swptpeer init --type ca --server stomp.example.com:1234",
+			"swptpeer bundle create my-bundle.zip",
+			"# become the peer of another node",
+			"swptpeer peer sign their-bundle.zip --out for-them.crt",
+			"swptpeer peer register from-them.crt",
+		},
+		fails: "a check failed, or something was refused",
+		sub: slices.Concat(
+			[]*command{initCommand(), keyCommands(), csrCommands(), certCommands(), bundleCommands(), peerCommands(),
+				serverCommands(), doctorCommand(), demoCommand(), completionCommand()},
+			oldCommands(),
+		),
+	}
+	return root.link()
+}
+
+// build makes the flag library's application.
+func (a *app) build() *cli.App {
+	var convert func(c *command) *cli.Command
+	convert = func(c *command) *cli.Command {
+		out := &cli.Command{
+			Name:   c.name,
+			Usage:  c.short,
+			Hidden: c.hidden,
+			Flags:  c.flags,
+			// Help is ours: the library's "help" command would swallow an
+			// argument of that name.
+			HideHelp:        true,
+			HideHelpCommand: true,
+			OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return err },
+		}
+		for _, sub := range c.sub {
+			out.Subcommands = append(out.Subcommands, convert(sub))
+		}
+		if c.run != nil {
+			out.Action = func(ctx *cli.Context) error {
+				a.ran = true
+				call := &call{app: a, ctx: ctx.Context, cli: ctx, command: c, args: ctx.Args().Slice()}
+				if err := call.prepare(); err != nil {
+					return err
+				}
+				return c.run(call)
+			}
+		}
+		return out
+	}
+	root := convert(a.root)
+	return &cli.App{
+		Name:            programName,
+		HideHelp:        true,
+		HideHelpCommand: true,
+		HideVersion:     true,
+		Commands:        root.Subcommands,
+		Reader:          a.std.in,
+		Writer:          a.err,
+		ErrWriter:       a.err,
+		OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return err },
+		// The library would end the process.
+		ExitErrHandler: func(*cli.Context, error) {},
+		// A comma in a file name or a password file's name is not a separator.
+		DisableSliceFlagSeparator: true,
+	}
+}
+
+// printError prints a failure and its hint. Of several items, each has been
+// named in its own message.
+func (a *app) printError(err error) {
+	if err == nil {
+		return
+	}
+	if several, ok := errors.AsType[severalErrors](err); ok {
+		for _, e := range several {
+			a.printError(e)
+		}
+		return
+	}
+	if r, ok := errors.AsType[*reported](err); ok {
+		if r.summary != "" {
+			a.err.errorLine(r.summary)
+		}
+	} else if !a.printFailure(err) {
+		a.err.errorLine(message(err))
+	}
+	if hint := hintFor(err); hint != "" {
+		a.err.hintLine(hint)
+	}
+}
+
+// message is the text of a failure; an interrupt is said in plain words.
+func message(err error) string {
+	if errors.Is(err, context.Canceled) {
+		return "interrupted"
+	}
+	return strings.ReplaceAll(err.Error(), "\n", "; ")
+}
+
+// version is what the build says about itself.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	if v == "" || v == "(devel)" {
+		v = "devel"
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				v += " " + s.Value
+			}
+		}
+	}
+	return v + " " + info.GoVersion
+}
+
+// startedAs looks at the name that the program was started by. If it is an old
+// script's name, the arguments are that script's, and the folder in which the
+// name stands is the node directory: the scripts lay beside root-ca.crt.
+func (a *app) startedAs(args []string) []string {
+	if len(args) == 0 {
+		return nil
+	}
+	name := strings.TrimSuffix(filepath.Base(args[0]), ".exe")
+	if !isOldName(name) {
+		return args[1:]
+	}
+	a.linkDir = a.sys.folderOf(args[0])
+	return append([]string{name}, args[1:]...)
+}
