@@ -9,13 +9,18 @@ import (
 )
 
 // NewFile is a single output file that appears whole, at Commit, or not at all.
-// Until then it is a temporary sibling, readable by nobody else.
+// Until then it has no name at all where the system allows that (Linux), so
+// that a killed process leaves nothing; elsewhere it is a temporary sibling.
+// It is readable by nobody else before Commit.
 type NewFile struct {
 	disk      *disk
+	dir       *folder
 	file      *os.File
 	path      string // as given, for errors
 	base      string
-	temp      string
+	temp      string // name of the sibling, perhaps not used
+	unnamed   bool   // there is no sibling (yet)
+	placed    bool   // it has its name
 	mode      fs.FileMode
 	overwrite bool
 	err       error // the first one
@@ -57,11 +62,19 @@ func (f *NewFile) start() error {
 	if err := f.checkDestination(); err != nil {
 		return err
 	}
+	var err error
+	if f.dir, err = f.disk.folder("."); err != nil {
+		return f.wrap(err)
+	}
 	if err := f.disk.step("create", f.temp); err != nil {
 		return f.wrap(err)
 	}
-	var err error
-	f.file, err = f.disk.root.OpenFile(f.temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if err = f.disk.step("unnamed", f.temp); err == nil {
+		f.file, err = openUnnamed(f.dir.file)
+	}
+	if f.unnamed = err == nil; errors.Is(err, errors.ErrUnsupported) {
+		f.file, err = f.dir.root.OpenFile(f.temp, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	}
 	return f.wrap(err)
 }
 
@@ -139,8 +152,8 @@ func (f *NewFile) Size() (int64, error) {
 }
 
 // Commit syncs, puts the file in its place and syncs the folder. After an error
-// the temporary file is removed and what was at path is as before; only if
-// syncing the folder fails at the very end, the new file stays in its place.
+// what was at path is as before, with one exception: if the file replaced
+// another and then syncing the folder fails, it stays in its place.
 func (f *NewFile) Commit() error {
 	if err := f.usable(); err != nil {
 		return err
@@ -149,20 +162,56 @@ func (f *NewFile) Commit() error {
 	if err := f.disk.finishFile(f.file, f.temp, f.mode); err != nil {
 		return f.wrap(err)
 	}
-	if err := f.file.Close(); err != nil {
-		return f.wrap(err)
-	}
 	if err := f.checkDestination(); err != nil {
 		return err
 	}
-	put := f.disk.place
+	err := f.put()
+	if err == nil {
+		f.placed = true
+		err = f.disk.syncFolders([]string{"."})
+	}
+	if err != nil && !f.overwrite {
+		f.withdraw()
+	}
+	return f.wrap(err)
+}
+
+// withdraw removes the file from its place, if it is there, so that an attempt
+// that failed does not stand in the way of the next.
+func (f *NewFile) withdraw() {
+	ours := f.placed
+	if !ours {
+		temp, err := f.disk.lstat(f.temp)
+		dest, derr := f.disk.lstat(f.base)
+		ours = err == nil && derr == nil && temp != nil && dest != nil && os.SameFile(temp, dest)
+	}
+	if ours {
+		_ = f.disk.remove(f.base) // the error that led here is the one to report
+	}
+}
+
+// put gives the file its name.
+func (f *NewFile) put() error {
+	if f.unnamed {
+		name := f.base
+		if f.overwrite {
+			name = f.temp // link(2) never replaces, so a rename follows
+		}
+		if err := f.disk.step("link", name); err != nil {
+			return err
+		}
+		if err := linkUnnamed(f.file, f.dir.file, name); err != nil || !f.overwrite {
+			return err
+		}
+		f.unnamed = false
+	}
+	if err := f.file.Close(); err != nil {
+		return err
+	}
 	if f.overwrite {
-		put = f.disk.rename
+		return f.disk.rename(f.temp, f.base)
 	}
-	if err := put(f.temp, f.base); err != nil {
-		return f.wrap(err)
-	}
-	return f.wrap(f.disk.syncFolders([]string{"."}))
+	return f.disk.place(f.temp, f.base)
 }
 
 // Discard removes the file unless it was committed; it is safe to defer.
@@ -172,8 +221,10 @@ func (f *NewFile) Discard() {
 	}
 	f.done = true
 	f.file.Close()
-	// Gone if it was committed. An error leaves a temporary file of mode 0600,
-	// which the audit of a node directory reports.
-	_ = f.disk.remove(f.temp)
+	if !f.unnamed && !f.placed {
+		// An error leaves a temporary file of mode
+		// 0600, which the audit of a node directory reports.
+		_ = f.disk.remove(f.temp)
+	}
 	f.disk.close()
 }

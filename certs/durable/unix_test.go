@@ -1,0 +1,165 @@
+//go:build unix
+
+package durable
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func syscallUmask(mask int) int { return syscall.Umask(mask) }
+
+// What the child process of a test is to do.
+const (
+	childVar = "DURABLE_TEST_CHILD"
+	rootVar  = "DURABLE_TEST_ROOT"
+)
+
+// TestMain lets the test binary be started again as a process that is killed.
+func TestMain(m *testing.M) {
+	switch what := os.Getenv(childVar); what {
+	case "":
+		os.Exit(m.Run())
+	case "lock":
+		if _, err := Acquire(nil2ctx(), os.Getenv(rootVar), 0, nil); err != nil {
+			os.Exit(2)
+		}
+		os.Stdout.WriteString("locked\n")
+		time.Sleep(time.Minute)
+	default:
+		k, err := strconv.Atoi(what)
+		if err != nil {
+			os.Exit(2)
+		}
+		tx := testTx(os.Getenv(rootVar))
+		tx.hook, _ = at(k, func() error {
+			syscall.Kill(os.Getpid(), syscall.SIGKILL)
+			select {}
+		})
+		if tx.Commit() != nil {
+			os.Exit(3)
+		}
+	}
+	os.Exit(0)
+}
+
+func child(t *testing.T, what, root string) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childVar+"="+what, rootVar+"="+root)
+	cmd.Stderr = os.Stderr
+	return cmd
+}
+
+// A real process, really killed, at every step.
+func TestKill(t *testing.T) {
+	t.Parallel()
+	steps := countSteps(t, nil)
+	killed, completed := 0, 0
+	for k := 0; k <= steps; k += 1 + stride()/3 {
+		root := oldRoot(t)
+		err := child(t, strconv.Itoa(k), root).Run()
+		var exit *exec.ExitError
+		switch {
+		case err == nil && k >= steps:
+		case errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL:
+			killed++
+		default:
+			t.Fatalf("step %d: found %v, expected a kill", k, err)
+		}
+		rec, err := Recover(root, testJournal)
+		if err != nil {
+			t.Fatalf("step %d: %v", k, err)
+		}
+		switch got := sorted(snapshot(t, root)); {
+		case got == oldState && completed == 0:
+		case got == newState:
+			completed++
+		default:
+			t.Fatalf("step %d: Recover says %+v, found\n%s", k, rec, got)
+		}
+	}
+	if killed < steps/(2+stride()/3) || completed == 0 {
+		t.Errorf("%d kills of %d steps, %d completed", killed, steps, completed)
+	}
+}
+
+// Modes are exact, whatever the umask.
+func TestUmask(t *testing.T) {
+	for _, mask := range []int{0, 0o022, 0o077, 0o777} {
+		root := oldRoot(t)
+		old := syscall.Umask(mask)
+		err := testTx(root).Commit()
+		syscall.Umask(old)
+		// The fill of the test's trees makes folders itself; a mask of 0777 keeps
+		// anybody but root out of them.
+		if err != nil && mask == 0o777 && os.Getuid() != 0 {
+			continue
+		}
+		if err != nil {
+			t.Fatalf("umask %#o: %v", mask, err)
+		}
+		if got := sorted(snapshot(t, root)); got != newState {
+			t.Errorf("umask %#o: found\n%s", mask, got)
+		}
+	}
+}
+
+// A device is neither read nor replaced, and not taken into a tree.
+func TestSpecialFiles(t *testing.T) {
+	root := t.TempDir()
+	if err := syscall.Mkfifo(filepath.Join(root, "fifo"), 0o644); err != nil {
+		t.Skip(err)
+	}
+	tx := NewTx(root, testJournal)
+	tx.Replace("fifo", nil, 0o644)
+	if err := tx.Commit(); err == nil {
+		t.Error("a FIFO was replaced")
+	}
+	tx = NewTx(root, testJournal)
+	tx.CreateTree("tree", func(stage string) error { return syscall.Mkfifo(filepath.Join(stage, "fifo"), 0o644) })
+	if err := tx.Commit(); err == nil {
+		t.Error("a FIFO was taken into a tree")
+	}
+	if got := listNames(t, root); got != "fifo" {
+		t.Errorf("left %s", got)
+	}
+}
+
+// The kernel releases the lock of a process that is killed, and tells who held
+// it before.
+func TestLockOfKilledProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), ".lock")
+	cmd := child(t, "lock", path)
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if line, err := bufio.NewReader(out).ReadString('\n'); line != "locked\n" {
+		t.Fatal(line, err)
+	}
+	l, err := Acquire(t.Context(), path, time.Minute, func(holder string) {
+		if want := fmt.Sprintf("process %d (", cmd.Process.Pid); runtime.GOOS == "linux" && !strings.HasPrefix(holder, want) {
+			t.Errorf("found holder %q, expected %q…", holder, want)
+		}
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Release()
+}
