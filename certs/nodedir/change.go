@@ -6,6 +6,8 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -71,6 +73,9 @@ type draft struct {
 	// empty, and no CreateTree is filled); with the signer it is for real. It
 	// writes nothing itself.
 	build func(tx *durable.Tx, s *signer) error
+	// after, if not nil, is called once, still under the lock, when everything
+	// is on the disk. It makes what lies outside the directory appear.
+	after func() error
 }
 
 // signer is the opened root key.
@@ -211,11 +216,17 @@ func (d *Dir) carryOut(ctx context.Context, plan func(*view) (*draft, error), sh
 	if err := dr.build(tx, s); err != nil {
 		return nil, err
 	}
-	dr.Changes = tx.Changes()
+	dr.Changes = withoutKeys(tx.Changes())
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return dr, tx.Commit()
+	if err := tx.Commit(); err != nil {
+		return nil, err
+	}
+	if dr.after != nil {
+		return dr, dr.after()
+	}
+	return dr, nil
 }
 
 // sameNode refuses to go on if the directory became another node's since Open.
@@ -238,11 +249,21 @@ func (d *Dir) locked(ctx context.Context, fn func() error) (err error) {
 
 // withLock is locked for a directory that is not open yet.
 func withLock(ctx context.Context, path string, opts Options, fn func() error) (err error) {
-	lock, err := durable.Acquire(ctx, filepath.Join(path, filepath.FromSlash(fileLock)), opts.LockTimeout, opts.OnWait)
+	file := filepath.Join(path, filepath.FromSlash(fileLock))
+	_, before := os.Lstat(file)
+	lock, err := durable.Acquire(ctx, file, opts.LockTimeout, opts.OnWait)
 	if err != nil {
 		return fmt.Errorf("node directory %s: %w", path, err)
 	}
-	defer func() { err = errors.Join(err, lock.Release()) }()
+	defer func() {
+		// A failure leaves the directory byte for byte as it was. The lock may
+		// be removed while it is held: Acquire makes sure that the file it
+		// locked still has its name.
+		if err != nil && errors.Is(before, fs.ErrNotExist) {
+			os.Remove(file)
+		}
+		err = errors.Join(err, lock.Release())
+	}()
 	rec, err := durable.Recover(path, fileJournal)
 	if err != nil {
 		return fmt.Errorf("node directory %s: an interrupted change could not be completed: %w", path, err)
@@ -251,4 +272,14 @@ func withLock(ctx context.Context, path string, opts Options, fn func() error) (
 		opts.OnRecover(rec)
 	}
 	return fn()
+}
+
+// withoutKeys removes the content of key files from what is shown to people.
+func withoutKeys(changes []durable.Change) []durable.Change {
+	for i, c := range changes {
+		if c.Mode == modeKey {
+			changes[i].Data = nil
+		}
+	}
+	return changes
 }

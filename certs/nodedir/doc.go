@@ -50,6 +50,7 @@ type Options struct {
 	LockTimeout time.Duration          // 0: DefaultLockTimeout
 	OnWait      func(holder string)    // called once when a change waits for another process
 	OnRecover   func(durable.Recovery) // called when an interrupted change was completed or cleaned up
+	SourceDate  time.Time              // CreateBundle: the time of every file in the archive (SOURCE_DATE_EPOCH); zero: that of updated-at.txt
 }
 
 // DefaultLockTimeout is how long a change waits for another process. A change

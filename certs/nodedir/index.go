@@ -198,40 +198,6 @@ func (d *Dir) readIndex() (rows []indexRow, problems []indexProblem, err error) 
 	return rows, problems, nil
 }
 
-// issuedTo returns the rows of db/index with this subject (slashed form), in
-// file order. The other rows are searched but not parsed, so that the cost
-// hardly grows with their number.
-func (d *Dir) issuedTo(subject string) ([]indexRow, error) {
-	data, err := d.readFile(fileIndex, maxIndex)
-	if err != nil {
-		return nil, err
-	}
-	var rows []indexRow
-	want := []byte("\t" + subject)
-	for at := 0; ; {
-		i := bytes.Index(data[at:], want)
-		if i < 0 {
-			return rows, nil
-		}
-		i += at
-		at = i + len(want)
-		if at < len(data) && data[at] != '\n' {
-			continue // only the beginning of a longer subject
-		}
-		start := bytes.LastIndexByte(data[:i], '\n') + 1
-		if data[start] == '#' {
-			continue
-		}
-		row, err := parseIndexRow(string(data[start:at]))
-		line := 1 + bytes.Count(data[:start], []byte("\n"))
-		if err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", d.file(fileIndex), line, err)
-		}
-		row.Line = line
-		rows = append(rows, row)
-	}
-}
-
 // recordIssued adds to tx what every issued certificate leaves: db/serial
 // counted up, certs/<SERIAL>.pem, and a row in db/index. serial is what
 // nextSerial returned in the same view; cert is nil when only the paths are
@@ -252,7 +218,7 @@ func (v *view) recordIssued(tx *durable.Tx, serial certs.Serial, cert *certs.Cer
 	if err != nil {
 		return err
 	}
-	if !sameNumber(row.Serial, serial) {
+	if row.Serial != serial {
 		return fmt.Errorf("serial number: the certificate has %s, expected %s", row.Serial, serial)
 	}
 	tx.Create(issuedFile(serial), cert.File, modeFile)
@@ -289,7 +255,7 @@ func (d *Dir) indexEndsWhole() (bool, error) {
 // revokedRow reports whether db/index says that a serial number is revoked.
 func revokedRow(rows []indexRow, s certs.Serial) bool {
 	for _, r := range rows {
-		if r.Status == statusRevoked && sameNumber(r.Serial, s) {
+		if r.Status == statusRevoked && r.Serial == s {
 			return true
 		}
 	}

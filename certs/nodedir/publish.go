@@ -2,19 +2,253 @@ package nodedir
 
 import (
 	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 
 	"github.com/swaptacular/swptpeer/bundle"
+	"github.com/swaptacular/swptpeer/certs"
+	"github.com/swaptacular/swptpeer/certs/durable"
+	"github.com/swaptacular/swptpeer/stompcheck/manifest"
 )
 
 // BundleResult of CreateBundle.
 type BundleResult struct {
 	UpdatedAt bundle.UpdatedAt
 	Changed   bool     // the content differs from what was last published
-	Omitted   []string // names that begin with a dot
+	Omitted   []string // names that begin with a dot; nil after a dry run
 	Plan      *Plan
 }
 
-// CreateBundle writes the node's info-bundle to out, which must not exist unless overwrite.
+// CreateBundle writes the node's info-bundle to out, which must not exist
+// unless overwrite. The line in nodeinfo/updated-at.txt moves on if the content
+// differs from what was last published (info-bundle.md, "Writing one");
+// otherwise the same line gives the same bytes again. The times in the archive
+// are Options.SourceDate, or the line's.
+//
+// The bundle is written under a temporary name and verified as a peer would.
+// Then the directory is changed, and last the bundle gets its name: whoever has
+// a bundle can be sure that the directory knows of it.
 func (d *Dir) CreateBundle(ctx context.Context, out string, overwrite bool, ch Change) (*BundleResult, error) {
-	return nil, errTODO
+	p := &publication{out: out, overwrite: overwrite}
+	defer p.discard()
+	plan, err := d.change(ctx, ch, p.plan)
+	if err != nil {
+		return nil, err
+	}
+	return &BundleResult{UpdatedAt: p.updatedAt, Changed: p.changed, Omitted: p.omitted, Plan: plan}, nil
+}
+
+// publication is the making of one bundle.
+type publication struct {
+	out       string
+	overwrite bool
+	staged    *durable.NewFile
+
+	updatedAt bundle.UpdatedAt
+	changed   bool
+	digest    [32]byte
+	omitted   []string
+}
+
+func (p *publication) discard() {
+	if p.staged != nil {
+		p.staged.Discard()
+	}
+}
+
+// plan checks everything that can be checked without the key.
+func (p *publication) plan(v *view) (*draft, error) {
+	if err := v.checkOutput(p.out, p.overwrite); err != nil {
+		return nil, err
+	}
+	if err := v.checkManifest(); err != nil {
+		return nil, err
+	}
+	current, line, err := v.nextUpdatedAt(&p.digest)
+	if err != nil {
+		return nil, err
+	}
+	p.updatedAt, p.changed = line, current != line
+	req, err := v.ownRequest()
+	if err != nil {
+		return nil, err
+	}
+	dr := &draft{decision: fmt.Sprintf("publish, changed: %t", p.changed), sign: true}
+	dr.Title = "make the info-bundle of " + v.identity.String()
+	dr.fact("file", p.out)
+	dr.fact("updated at", line.String())
+	if p.changed {
+		dr.fact("content", "changed since it was last published")
+	} else {
+		dr.fact("content", "as it was last published")
+	}
+	dr.build = func(tx *durable.Tx, s *signer) error {
+		own := req
+		if own == nil {
+			if s != nil {
+				if own, err = certs.NewRequest(s.key, v.root.RawSubject); err != nil {
+					return fmt.Errorf("%s: %w", fileRequest, err)
+				}
+				tx.Create(fileRequest, own.File, modeFile)
+			} else {
+				tx.Create(fileRequest, nil, modeFile)
+			}
+		}
+		if p.changed {
+			tx.Replace(fileUpdatedAt, oneLine(line.String()), modeFile)
+			tx.Replace(fileNodeInfoDigest, oneLine(hex.EncodeToString(p.digest[:])), modeFile)
+		}
+		if s == nil {
+			return nil
+		}
+		return p.stage(v, s, own)
+	}
+	dr.after = func() error { return p.staged.Commit() }
+	return dr, nil
+}
+
+// stage writes the bundle under a temporary name and verifies it.
+func (p *publication) stage(v *view, s *signer, req *certs.Request) (err error) {
+	if p.staged, err = durable.CreateFile(p.out, modeFile, p.overwrite); err != nil {
+		return err
+	}
+	modified := v.opts.SourceDate
+	if modified.IsZero() {
+		modified = p.updatedAt.Time()
+	}
+	out := &counter{file: p.staged}
+	p.omitted, err = bundle.Create(out, bundle.Source{
+		Root:      v.root,
+		Request:   req,
+		Dir:       v.file(dirNodeInfo),
+		Key:       s.key,
+		UpdatedAt: p.updatedAt,
+		Modified:  modified,
+	})
+	if err != nil {
+		return fmt.Errorf("info-bundle: %w", err)
+	}
+	b, report := bundle.Verify(p.staged, out.size, bundle.VerifyOptions{Name: p.out, Time: v.now, ExpectNodeID: v.identity.ID(), ExpectType: v.identity.Type()})
+	if b == nil {
+		return fmt.Errorf("%w: the info-bundle that was made breaks a rule: %w", ErrRejected, report.Err())
+	}
+	if b.NodeInfo.ContentDigest() != p.digest {
+		return fmt.Errorf("%s was changed while the info-bundle was made: nothing was done; run the command again", v.file(dirNodeInfo))
+	}
+	return nil
+}
+
+// counter counts what is written to a new file.
+type counter struct {
+	file *durable.NewFile
+	size int64
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.file.Write(p)
+	c.size += int64(n)
+	return n, err
+}
+
+// checkManifest judges nodeinfo/stomp.toml.
+func (d *Dir) checkManifest() error {
+	data, err := d.readFile(fileManifest, maxTextFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w: %s is missing, and an info-bundle must have it: init makes one", ErrRejected, d.file(fileManifest))
+	}
+	if err != nil {
+		return err
+	}
+	if m, report := manifest.Parse(data); m == nil {
+		return fmt.Errorf("%w: %s: %w", ErrRejected, d.file(fileManifest), report.Err())
+	}
+	return nil
+}
+
+// nextUpdatedAt returns the line that was last published, which is the zero
+// value if none was, and the one to be published: the same if the content is.
+func (v *view) nextUpdatedAt(digest *[32]byte) (current, next bundle.UpdatedAt, err error) {
+	if *digest, err = bundle.ContentDigest(v.file(dirNodeInfo)); err != nil {
+		return current, next, fmt.Errorf("%s: %w", v.file(dirNodeInfo), err)
+	}
+	data, err := v.readFile(fileUpdatedAt, maxLineFile)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return current, next, err
+	default:
+		if current, err = bundle.ParseUpdatedAt(string(data)); err != nil {
+			return current, next, fmt.Errorf("%s: %w", v.file(fileUpdatedAt), err)
+		}
+		published, err := v.readLine(fileNodeInfoDigest)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return current, next, err
+		}
+		if published == hex.EncodeToString(digest[:]) {
+			return current, current, nil
+		}
+	}
+	next, err = bundle.NextUpdatedAt(current, v.now)
+	if err != nil {
+		return current, next, fmt.Errorf("%s: %w", v.file(fileUpdatedAt), err)
+	}
+	return current, next, nil
+}
+
+// ownRequest reads db/root-ca.csr; nil if there is none yet.
+func (d *Dir) ownRequest() (*certs.Request, error) {
+	data, err := d.readFile(fileRequest, maxCertFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	req, err := certs.ParseRequest(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: remove it, and a new one is made", d.file(fileRequest), err)
+	}
+	if err := certs.CheckRequest(req, d.root.Certificate).Err(); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w: remove it, and a new one is made", ErrRejected, d.file(fileRequest), err)
+	}
+	return req, nil
+}
+
+// checkOutput refuses an output that could not be made in the end, or that
+// would itself be published: one inside nodeinfo/.
+func (d *Dir) checkOutput(out string, overwrite bool) error {
+	switch fi, err := os.Lstat(out); {
+	case errors.Is(err, fs.ErrNotExist):
+	case err != nil:
+		return err
+	case fi.IsDir():
+		return fmt.Errorf("%s: found a folder, expected the name of a new file", out)
+	case !overwrite:
+		return &fs.PathError{Op: "create", Path: out, Err: fs.ErrExist}
+	}
+	folder, err := realPath(filepath.Dir(out))
+	if err != nil {
+		return err
+	}
+	nodeinfo, err := realPath(d.file(dirNodeInfo))
+	if err != nil {
+		return err
+	}
+	if rel, err := filepath.Rel(nodeinfo, folder); err == nil && filepath.IsLocal(rel) {
+		return fmt.Errorf("%s: it is inside %s, whose content is published: choose another folder", out, d.file(dirNodeInfo))
+	}
+	return nil
+}
+
+// realPath returns the absolute path without symbolic links.
+func realPath(path string) (string, error) {
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(abs)
 }

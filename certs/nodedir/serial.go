@@ -2,8 +2,9 @@ package nodedir
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
-	"math/big"
+	"io/fs"
 	"os"
 
 	"github.com/swaptacular/swptpeer/certs"
@@ -19,13 +20,12 @@ import (
 // where rows are only ever appended, has this number. Both cost the same
 // however many certificates there are; Audit compares all of them.
 func (v *view) nextSerial() (certs.Serial, error) {
-	line, err := v.readLine(fileSerial)
-	if err != nil {
+	serial, err := v.readSerial()
+	if errors.Is(err, fs.ErrNotExist) {
 		return certs.Serial{}, fmt.Errorf("next serial number: %w: init completes a directory without it", err)
 	}
-	serial, err := certs.ParseSerial(line)
 	if err != nil {
-		return certs.Serial{}, fmt.Errorf("%s: %w", v.file(fileSerial), err)
+		return certs.Serial{}, err
 	}
 	const advice = "has been used already: the directory was put back to an older state, or another copy of it is in use; nothing was signed; run doctor"
 	switch used, err := v.exists(issuedFile(serial)); {
@@ -38,26 +38,27 @@ func (v *view) nextSerial() (certs.Serial, error) {
 	if err != nil {
 		return certs.Serial{}, err
 	}
-	if ok && sameNumber(last.Serial, serial) {
+	if ok && last.Serial == serial {
 		return certs.Serial{}, fmt.Errorf("%s: the next serial number %s %s (found in the last row of %s)", v.file(fileSerial), serial, advice, fileIndex)
+	}
+	return serial, nil
+}
+
+// readSerial reads db/serial.
+func (d *Dir) readSerial() (certs.Serial, error) {
+	line, err := d.readLine(fileSerial)
+	if err != nil {
+		return certs.Serial{}, err
+	}
+	serial, err := certs.ParseSerial(line)
+	if err != nil {
+		return certs.Serial{}, fmt.Errorf("%s: %w", d.file(fileSerial), err)
 	}
 	return serial, nil
 }
 
 // issuedFile returns the path of an issued certificate.
 func issuedFile(s certs.Serial) string { return dirCerts + "/" + s.String() + ".pem" }
-
-// sameNumber compares serial numbers as numbers: leading zeros do not matter.
-func sameNumber(a, b certs.Serial) bool { return serialNumber(a).Cmp(serialNumber(b)) == 0 }
-
-// serialNumber returns the number.
-func serialNumber(s certs.Serial) *big.Int {
-	n, ok := new(big.Int).SetString(s.String(), 16)
-	if !ok {
-		return new(big.Int)
-	}
-	return n
-}
 
 // lastRow returns the last row of db/index; ok is false if there is none.
 func (d *Dir) lastRow() (row indexRow, ok bool, err error) {

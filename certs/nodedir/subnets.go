@@ -27,15 +27,20 @@ func (d *Dir) poolFor(t certs.NodeType) (pool, error) {
 	if d.identity.Type() != certs.AccountingAuthority {
 		return pool{}, fmt.Errorf("a %s gives no subnets", d.identity.Type().Words())
 	}
-	switch t {
-	case certs.CreditorsAgent:
-		// 000000 is never given.
-		return pool{dirCreditorsSubnets, "", certs.CreditorsSubnetDigits, 1, 0xffffff, 0}, nil
-	case certs.DebtorsAgent:
-		id := d.identity.ID()
-		return pool{dirDebtorsSubnets, id, certs.DebtorsSubnetDigits - len(id), 0, 0xff, -1}, nil
+	if t != certs.CreditorsAgent && t != certs.DebtorsAgent {
+		return pool{}, fmt.Errorf("an %s gets no subnet", t.Words())
 	}
-	return pool{}, fmt.Errorf("a %s gets no subnet", t.Words())
+	return poolOf(d.identity, t), nil
+}
+
+// poolOf returns the set from which this authority serves agents of this type.
+func poolOf(authority certs.Identity, t certs.NodeType) pool {
+	if t == certs.CreditorsAgent {
+		// 000000 is never given.
+		return pool{dirCreditorsSubnets, "", certs.CreditorsSubnetDigits, 1, 0xffffff, 0}
+	}
+	id := authority.ID()
+	return pool{dirDebtorsSubnets, id, certs.DebtorsSubnetDigits - len(id), 0, 0xff, -1}
 }
 
 // subnet returns the subnet with this number.
@@ -55,8 +60,8 @@ type grant struct {
 // keepSeqNum in grant.seqnum leaves SEQNUM alone: it never goes back.
 const keepSeqNum = -2
 
-// recentSubnets is how many of the last subnets are searched for one that an
-// interrupted run of the existing tool reserved for the same peer. All 256 of
+// recentSubnets is how many subnets, to both sides of SEQNUM, are searched for
+// one that an interrupted run of the existing tool reserved for the same peer. All 256 of
 // the debtors agents' are, because none may be wasted; of 16 million for
 // creditors agents, only the last few, so that the cost does not grow.
 const recentSubnets = 16
@@ -66,7 +71,7 @@ const recentSubnets = 16
 // one after SEQNUM, otherwise (all have been counted once) the first free one
 // at all. A subnet whose file exists is taken, whatever SEQNUM says.
 //
-// The peer must not have a folder in peers/. Ask issuedTo first: if a
+// The peer must not have a folder in peers/. Ask issuedToNode first: if a
 // certificate was issued to it after all, that one must be used, with the
 // subnet that it names.
 func (v *view) freeSubnet(peer certs.Identity) (grant, error) {
@@ -82,6 +87,9 @@ func (v *view) freeSubnet(peer certs.Identity) (grant, error) {
 	if n, ok, err := v.reservedFor(p, seqnum, peer); err != nil {
 		return grant{}, err
 	} else if ok {
+		if n > seqnum {
+			g.seqnum = n
+		}
 		g.Reused = true
 		g.Subnet, err = p.subnet(n)
 		return g, err
@@ -176,7 +184,7 @@ func (d *Dir) subnetFiles(p pool) (map[string]bool, error) {
 // takes the subnet before it asks for the password, and loses it when the
 // password is wrong.
 func (d *Dir) reservedFor(p pool, seqnum int64, peer certs.Identity) (n int64, ok bool, err error) {
-	from, to := max(p.first, seqnum-recentSubnets+1), min(seqnum, p.last)
+	from, to := max(p.first, seqnum-recentSubnets+1), min(seqnum+recentSubnets, p.last)
 	if p.last-p.first < 256 {
 		from, to = p.first, p.last
 	}
