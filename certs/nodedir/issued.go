@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"time"
 
 	"github.com/swaptacular/swptpeer/certs"
 	"github.com/swaptacular/swptpeer/certs/durable"
@@ -103,7 +104,7 @@ func (p *signPlan) signedBefore(c *certs.Certificate) error {
 	p.Title = "take " + id.String() + " in again, with the peer certificate that was issued before"
 	p.decision = "again " + id.ID() + " " + serial.String()
 	p.fact("serial", serial.String()+" (issued before)")
-	p.fact("valid until", c.NotAfter.UTC().Format("2006-01-02"))
+	p.fact("valid until", c.NotAfter.UTC().Format(time.DateOnly))
 	p.note("nothing is signed: " + p.rel + " is gone, but " + fileIndex + " says that the peer has a certificate, and a node never gets two")
 	var subnet certs.Subnet
 	var missing fileChanges

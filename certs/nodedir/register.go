@@ -9,6 +9,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/swaptacular/swptpeer/certs"
 	"github.com/swaptacular/swptpeer/certs/check"
@@ -38,12 +39,6 @@ var (
 		Title:    "the file holds exactly one certificate",
 		Citation: citeRegistering,
 		Advice:   adviceAskPeer,
-	}
-	ruleRegisterPEM = &check.Rule{
-		ID: "register.pem", Severity: check.Error,
-		Title:    "the PEM block has LF line ends and no trailing blanks",
-		Citation: "certificates, pem.lf",
-		Advice:   "write the certificate anew, for example with: openssl x509 -in FILE -out NEW, and register that",
 	}
 	ruleRegisterIssuer = &check.Rule{
 		ID: "register.issuer", Severity: check.Error,
@@ -97,13 +92,9 @@ var (
 
 // registerRules is the table of them, in the order of checking.
 var registerRules = []*check.Rule{
-	ruleRegisterSingle, ruleRegisterPEM, ruleRegisterIssuer, ruleRegisterPeerType, ruleRegisterKnown, ruleRegisterActive,
+	ruleRegisterSingle, ruleRegisterIssuer, ruleRegisterPeerType, ruleRegisterKnown, ruleRegisterActive,
 	ruleRegisterLifetime, ruleRegisterSubnet, ruleRegisterDebtors, ruleRegisterSame,
 }
-
-// registerYears is how far ahead, in calendar years, the certificate must end:
-// the existing tool counts like that (certificates.md, peer.lifetime).
-const registerYears = 500
 
 // RegisterPeer stores the peer certificate that a peer issued to this node.
 //
@@ -169,9 +160,7 @@ func (r *registerPlan) judge() error {
 		}
 		return nil
 	}
-	profile := certs.CheckPeer(r.cert, r.peer.Root.Certificate, r.root.Certificate, r.now)
-	r.report.Append("", profile)
-	r.checkPEM(profile)
+	r.report.Append("", certs.CheckPeer(r.cert, r.peer.Root.Certificate, r.root.Certificate, r.now))
 	r.report.Check(r.peer.Deactivated == "", ruleRegisterActive, path.Join(dirPeers, r.peer.Folder),
 		"deactivated on "+r.peer.Deactivated, "a peer that is not deactivated")
 	return r.checkSame()
@@ -186,18 +175,6 @@ func (r *registerPlan) parseFile() {
 	default:
 		r.report.Check(bytes.Equal(again.Raw, r.cert.Raw), ruleRegisterSingle, "", "", "the certificate that is to be registered")
 	}
-}
-
-// checkPEM turns what the profile says about the form of the file into a
-// refusal: servers read nothing else.
-func (r *registerPlan) checkPEM(profile *check.Report) {
-	for _, res := range profile.Results {
-		if res.Rule.ID == rulePEM && res.Outcome == check.Failed {
-			r.report.Fail(ruleRegisterPEM, res.Where, res.Found, res.Expected)
-			return
-		}
-	}
-	r.report.Pass(ruleRegisterPEM, "", "")
 }
 
 // findIssuer reads who issued the certificate.
@@ -241,9 +218,8 @@ func (r *registerPlan) findPeer() (bool, error) {
 }
 
 func (r *registerPlan) checkLifetime() {
-	want := r.now.UTC().Year() + registerYears
-	end := r.cert.NotAfter.UTC()
-	r.report.Check(end.Year() >= want, ruleRegisterLifetime, "not after", end.Format("2006-01-02"), "the year "+strconv.Itoa(want)+" or later")
+	r.report.Check(certs.LivesLongEnough(r.cert.Certificate, r.now), ruleRegisterLifetime, "validity", "an end in "+r.cert.NotAfter.UTC().Format(time.DateOnly),
+		"the year "+strconv.Itoa(r.now.UTC().Year()+certs.LifetimeYears)+" or later")
 }
 
 // checkSubnet judges the subnet that the certificate gives to this node.
@@ -323,7 +299,7 @@ func (r *registerPlan) checkSame() error {
 
 // describe tells two certificates of the same names apart.
 func describe(c *certs.Certificate) string {
-	return fmt.Sprintf("serial %X, issued %s, SHA-256 %s", c.SerialNumber, c.NotBefore.UTC().Format("2006-01-02T15:04:05Z"), certificateFingerprint(c))
+	return fmt.Sprintf("serial %X, issued %s, SHA-256 %s", c.SerialNumber, c.NotBefore.UTC().Format(time.RFC3339), certificateFingerprint(c))
 }
 
 // write drafts what is stored. The certificate comes last: a reader that sees
@@ -363,7 +339,7 @@ func (r *registerPlan) write() error {
 	r.Title = "register the peer certificate from " + r.issuer.String()
 	r.decision = "register " + certificateFingerprint(r.cert)
 	r.fact("serial", fmt.Sprintf("%X", r.cert.SerialNumber))
-	r.fact("valid until", r.cert.NotAfter.UTC().Format("2006-01-02"))
+	r.fact("valid until", r.cert.NotAfter.UTC().Format(time.DateOnly))
 	r.fact("certificate SHA-256", certificateFingerprint(r.cert))
 	if r.already {
 		r.Title = "the peer certificate from " + r.issuer.String() + " is registered already"

@@ -15,7 +15,6 @@ import (
 
 	"github.com/swaptacular/swptpeer/bundle"
 	"github.com/swaptacular/swptpeer/certs"
-	"github.com/swaptacular/swptpeer/certs/check"
 	"github.com/swaptacular/swptpeer/certs/durable"
 	"github.com/swaptacular/swptpeer/certs/name"
 )
@@ -141,21 +140,12 @@ func (p *signPlan) admit() error {
 			return rejectf("found an agent with the id %s and a root key whose id is %s: an accounting authority takes only agents whose id follows from their key; the agent must make its node anew", b.Identity.ID(), want.ID())
 		}
 	}
-	report := certs.CheckRoot(b.Root, p.now)
-	if err := report.Err(); err != nil {
+	// The bundle was judged when it was read; the clock has gone on since.
+	if err := certs.CheckRoot(b.Root, p.now).Err(); err != nil {
 		return &rejection{err}
-	}
-	for _, res := range report.Results {
-		// Only noted when a bundle is read, but servers read nothing else.
-		if res.Rule.ID == rulePEM && res.Outcome == check.Failed {
-			return rejectf("root certificate of %s: %s: %s", b.Identity, res, res.Advice)
-		}
 	}
 	return nil
 }
-
-// rulePEM is the id of the rule for the form of PEM files (certificates.md).
-const rulePEM = "pem.lf"
 
 // signNew plans for a node without a folder in peers/.
 func (p *signPlan) signNew() error {
@@ -187,7 +177,7 @@ func (p *signPlan) signNew() error {
 		return err
 	}
 	p.fact("serial", serial.String())
-	p.fact("valid until", p.now.UTC().AddDate(0, 0, certificateDays).Format(time.DateOnly))
+	p.fact("valid until", p.now.UTC().AddDate(0, 0, certs.CADays).Format(time.DateOnly))
 	var g grant
 	if p.identity.Type() == certs.AccountingAuthority {
 		if g, err = p.freeSubnet(id); err != nil {
@@ -217,10 +207,6 @@ func (p *signPlan) signNew() error {
 	}
 	return nil
 }
-
-// certificateDays is how long a peer certificate is valid (certificates.md,
-// "Root certificate").
-const certificateDays = 365_000
 
 // facts tells who the peer is.
 func (p *signPlan) facts() {

@@ -1,0 +1,311 @@
+package nodedir
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/swaptacular/swptpeer/bundle"
+	"github.com/swaptacular/swptpeer/certs"
+)
+
+// More of what is in testdata/reference: bundles of nodes that are not there.
+const (
+	referenceBundles = "../../testdata/reference/bundles"
+	referenceCA2     = "fd04da463b2f01f12e829aa346293730" // a deactivated peer of aa
+	referenceDA2     = "52fbfa7e0fceb8dd45e04a9052dc07d0" // known to nobody
+)
+
+// testNow is some hours after everything in the reference was made.
+var testNow = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
+
+var referenceKeys sync.Map // node id to func() (crypto.Signer, error)
+
+// withKey is a Change with the key of a copy of a reference node, without
+// questions. The key is decrypted once for each node.
+func withKey(d *Dir) Change {
+	key, _ := referenceKeys.LoadOrStore(d.Identity().ID(), sync.OnceValues(func() (crypto.Signer, error) {
+		return d.OpenKey("", passwordOf(referencePassword))
+	}))
+	return Change{Key: key.(func() (crypto.Signer, error))}
+}
+
+// noKey is a Change for what must not be signed.
+func noKey(t testing.TB) Change {
+	return Change{Key: func() (crypto.Signer, error) {
+		t.Error("the key was asked for")
+		return nil, errors.New("no key")
+	}}
+}
+
+func refBundle(t testing.TB, name string) *bundle.Bundle {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(referenceBundles, name+".zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return verified(t, data)
+}
+
+func verified(t testing.TB, data []byte) *bundle.Bundle {
+	t.Helper()
+	b, report := bundle.Verify(bytes.NewReader(data), int64(len(data)), bundle.VerifyOptions{Name: "test", Time: testNow})
+	if b == nil {
+		t.Fatal(report.Err())
+	}
+	return b
+}
+
+// stranger is a node that exists only in memory.
+type stranger struct {
+	id   certs.Identity
+	key  crypto.Signer
+	root *certs.Certificate
+	req  *certs.Request
+}
+
+// newStranger makes a node with an EC key, which is quick. The id matters for
+// authorities only.
+func newStranger(t testing.TB, typ certs.NodeType, id string) *stranger {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strangerWithKey(t, typ, id, key)
+}
+
+func strangerWithKey(t testing.TB, typ certs.NodeType, id string, key crypto.Signer) *stranger {
+	t.Helper()
+	s := &stranger{key: key}
+	spki, err := certs.PublicKeyInfo(key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if typ == certs.AccountingAuthority {
+		s.id, err = certs.NewIdentity(typ, id)
+	} else {
+		s.id, err = certs.AgentIdentity(typ, spki)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	serial, err := certs.NewSerial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.root, err = certs.IssueRoot(key, s.id, serial, testNow.Add(-time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if s.req, err = certs.NewRequest(key, s.id.RawName()); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// refStranger is a reference node seen from outside, with its real key.
+func refStranger(t testing.TB, name string) *stranger {
+	t.Helper()
+	d := openNode(t, name)
+	key, err := withKey(d).Key()
+	if err != nil {
+		t.Fatal(err)
+	}
+	req, err := certs.ParseRequest(read(t, d.file(fileRequest)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &stranger{id: d.Identity(), key: key, root: d.Root(), req: req}
+}
+
+const testManifest = `servers = ["peer.example.com:1234"]
+host = "/"
+destination = "/exchange/accounts_in"
+`
+
+// bundle makes an info-bundle; files are added to nodeinfo/.
+func (s *stranger) bundle(t testing.TB, updatedAt string, files map[string]string) *bundle.Bundle {
+	t.Helper()
+	dir := t.TempDir()
+	all := map[string]string{"stomp.toml": testManifest}
+	maps.Copy(all, files)
+	for name, text := range all {
+		file := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var b bytes.Buffer
+	at := mustUpdatedAt(t, updatedAt)
+	if _, err := bundle.Create(&b, bundle.Source{
+		Root: s.root, Request: s.req, Dir: dir, Key: s.key, UpdatedAt: at, Modified: at.Time(),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return verified(t, b.Bytes())
+}
+
+// certify is step 4 as the stranger does it: a peer certificate for d.
+func (s *stranger) certify(t testing.TB, d *Dir, subnet string) *certs.Certificate {
+	t.Helper()
+	req, err := certs.ParseRequest(read(t, d.file(fileRequest)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	issuer, err := certs.NewIssuer(s.root.Certificate, s.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sub certs.Subnet
+	if subnet != "" {
+		if sub, err = certs.ParseSubnet(subnet); err != nil {
+			t.Fatal(err)
+		}
+	}
+	serial, err := certs.NewSerial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := issuer.IssuePeer(d.Root(), req, sub, serial, testNow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func mustSign(t testing.TB, d *Dir, b *bundle.Bundle) *SignResult {
+	t.Helper()
+	res, err := d.SignPeer(t.Context(), SignRequest{Bundle: b}, withKey(d))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+func mustRegister(t testing.TB, d *Dir, c *certs.Certificate) *RegisterResult {
+	t.Helper()
+	res, err := d.RegisterPeer(t.Context(), c, noKey(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res
+}
+
+// tree is what is in a folder: for each path its mode, and the digest of a file
+// or the target of a link. Our lock, which stays, is left out.
+func tree(t testing.TB, dir string) map[string]string {
+	t.Helper()
+	m := make(map[string]string)
+	err := filepath.WalkDir(dir, func(file string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(dir, file)
+		if err != nil {
+			return err
+		}
+		if rel == filepath.FromSlash(fileLock) {
+			return nil
+		}
+		fi, err := e.Info()
+		if err != nil {
+			return err
+		}
+		text := fi.Mode().String()
+		switch {
+		case fi.Mode().IsRegular():
+			text += fmt.Sprintf(" %x", sha256.Sum256(read(t, file)))
+		case fi.Mode()&fs.ModeSymlink != 0:
+			to, err := os.Readlink(file)
+			if err != nil {
+				return err
+			}
+			text += " " + to
+		}
+		m[filepath.ToSlash(rel)] = text
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// changedPaths lists the paths that differ, sorted, with a minus before those
+// that are gone; folders are left out.
+func changedPaths(before, after map[string]string) []string {
+	var out []string
+	for p := range after {
+		if before[p] != after[p] && !strings.HasPrefix(after[p], "d") {
+			out = append(out, p)
+		}
+	}
+	for p := range before {
+		if _, ok := after[p]; !ok {
+			out = append(out, "-"+p)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func sameTree(t testing.TB, dir string, before map[string]string) {
+	t.Helper()
+	after := tree(t, dir)
+	if !maps.Equal(before, after) {
+		t.Errorf("the directory was changed: %v", changedPaths(before, after))
+	}
+}
+
+func readText(t testing.TB, d *Dir, rel string) string {
+	t.Helper()
+	data, err := os.ReadFile(d.file(rel))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func writeText(t testing.TB, d *Dir, rel, text string) {
+	t.Helper()
+	write(t, d.file(rel), text)
+}
+
+// wantRejected checks that err is ErrRejected and says all of parts.
+func wantRejected(t testing.TB, err error, parts ...string) {
+	t.Helper()
+	if !errors.Is(err, ErrRejected) {
+		t.Fatalf("found error %v, expected a rejection", err)
+	}
+	wantText(t, err, parts...)
+}
+
+// wantText checks that err says all of parts.
+func wantText(t testing.TB, err error, parts ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("found no error, expected one with %q", parts)
+	}
+	for _, p := range parts {
+		if !strings.Contains(err.Error(), p) {
+			t.Errorf("found error %q, expected %q in it", err, p)
+		}
+	}
+}
