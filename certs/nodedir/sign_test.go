@@ -23,7 +23,7 @@ import (
 // The bundle of a debtors agent that the reference authority does not know.
 func TestSignReference(t *testing.T) {
 	d := openNode(t, "aa")
-	before := tree(t, d.Path())
+	before := snapshot(t, d.Path())
 	res := mustSign(t, d, refBundle(t, "da2"))
 	if res.Action != ActionSigned || res.Certificate == nil || res.Peer == nil {
 		t.Fatalf("found %+v", res)
@@ -43,8 +43,8 @@ func TestSignReference(t *testing.T) {
 		base + "root-ca.crt",
 		base + "subnet.txt",
 	}
-	after := tree(t, d.Path())
-	if got := changedPaths(before, after); !slices.Equal(got, want) {
+	after := snapshot(t, d.Path())
+	if got := changedFiles(before, after); !slices.Equal(got, want) {
 		t.Errorf("changed paths:\n%s", cmp.Diff(want, got))
 	}
 	for p, mode := range map[string]string{base + "peercert.crt": "-rw-r--r--", base + "root-ca.crt": "-rw-r--r--", "peers/" + referenceDA2: "drwxr-xr-x", base + "nodeinfo": "drwxr-xr-x", base + "nodeinfo/stomp.toml": "-rw-r--r--"} {
@@ -84,7 +84,7 @@ func TestSignReference(t *testing.T) {
 	if err != nil || again.Action != ActionNone || !again.Plan.Nothing || !bytes.Equal(again.Certificate.Raw, res.Certificate.Raw) {
 		t.Errorf("again: found %+v, %v", again, err)
 	}
-	sameTree(t, d.Path(), before)
+	unchanged(t, d.Path(), before)
 
 	testOpenSSL(t, d, p)
 }
@@ -176,7 +176,7 @@ func TestWholeLife(t *testing.T) {
 		t.Errorf("notes: found %q", newer.Plan.Notes)
 	}
 
-	before := tree(t, d.Path())
+	before := snapshot(t, d.Path())
 	older := s.bundle(t, "2026-11-20", nil)
 	_, err = d.SignPeer(t.Context(), SignRequest{Bundle: older}, noKey(t))
 	wantRejected(t, err, "2026-11-20", "2026-11-21")
@@ -188,7 +188,7 @@ func TestWholeLife(t *testing.T) {
 		_, err = d.SignPeer(t.Context(), SignRequest{Bundle: again.bundle(t, "2026-11-22", nil), Force: force}, noKey(t))
 		wantRejected(t, err, "theft", "the same key", certificateFingerprint(s.root), certificateFingerprint(again.root))
 	}
-	sameTree(t, d.Path(), before)
+	unchanged(t, d.Path(), before)
 
 	forced, err := d.SignPeer(t.Context(), SignRequest{Bundle: older, Force: true}, noKey(t))
 	if err != nil || forced.Action != ActionUpdated || forced.Peer.UpdatedAt != "2026-11-20" {
@@ -204,7 +204,7 @@ func TestWholeLife(t *testing.T) {
 func TestTheft(t *testing.T) {
 	d := openNode(t, "ca")
 	thief := newStranger(t, certs.AccountingAuthority, referenceAA)
-	before := tree(t, d.Path())
+	before := snapshot(t, d.Path())
 	for _, force := range []bool{false, true} {
 		for _, dry := range []bool{false, true} {
 			ch := noKey(t)
@@ -218,7 +218,7 @@ func TestTheft(t *testing.T) {
 				certs.KeyFingerprint(was.root.RawSubjectPublicKeyInfo), certs.KeyFingerprint(thief.root.RawSubjectPublicKeyInfo))
 		}
 	}
-	sameTree(t, d.Path(), before)
+	unchanged(t, d.Path(), before)
 }
 
 func TestSignRefusals(t *testing.T) {
@@ -293,17 +293,17 @@ func TestSignRefusals(t *testing.T) {
 			if tt.bundle != nil {
 				b = tt.bundle(t)
 			}
-			before := tree(t, d.Path())
+			before := snapshot(t, d.Path())
 			_, err := d.SignPeer(t.Context(), SignRequest{Bundle: b, Force: true}, noKey(t))
 			if tt.system {
 				if errors.Is(err, ErrRejected) {
 					t.Errorf("found a rejection, expected another error: %v", err)
 				}
-				wantText(t, err, tt.want...)
+				wantError(t, err, tt.want...)
 			} else {
 				wantRejected(t, err, tt.want...)
 			}
-			sameTree(t, d.Path(), before)
+			unchanged(t, d.Path(), before)
 		})
 	}
 	if _, err := openNode(t, "aa").SignPeer(t.Context(), SignRequest{}, Change{}); err == nil {
@@ -333,7 +333,7 @@ func TestSignRefusedChangesNothing(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d := openNode(t, "aa")
-			before := tree(t, d.Path())
+			before := snapshot(t, d.Path())
 			ctx := tt.ctx
 			if ctx == nil {
 				ctx = t.Context()
@@ -351,7 +351,7 @@ func TestSignRefusedChangesNothing(t *testing.T) {
 					t.Errorf("found %+v", res)
 				}
 			}
-			sameTree(t, d.Path(), before)
+			unchanged(t, d.Path(), before)
 			if _, err := os.Stat(d.file(fileLock)); !errors.Is(err, os.ErrNotExist) {
 				t.Error("the lock was taken")
 			}
@@ -370,7 +370,7 @@ func TestSignConcurrently(t *testing.T) {
 	var wg sync.WaitGroup
 	results := make([]*SignResult, n)
 	errs := make([]error, n)
-	ch := withKey(d)
+	ch := keyOf(t, d)
 	for i := range n {
 		wg.Go(func() {
 			own, err := Open(d.Path(), d.opts)
@@ -421,7 +421,7 @@ func TestSignSameConcurrently(t *testing.T) {
 	const n = 8
 	d := openNode(t, "aa")
 	b := refBundle(t, "da2")
-	ch := withKey(d)
+	ch := keyOf(t, d)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	got := make(map[string]int)
