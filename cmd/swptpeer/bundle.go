@@ -212,16 +212,16 @@ func (c *call) verifyOptions() (bundle.VerifyOptions, error) {
 }
 
 // verifyBundle reads and judges one bundle.
-func (c *call) verifyBundle(path string, opts bundle.VerifyOptions) (*bundle.Bundle, *check.Report, *[32]byte, error) {
+func (c *call) verifyBundle(path string, opts bundle.VerifyOptions) (*check.Report, *[32]byte, error) {
 	in, err := c.openBundle(path)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
 	defer in.close()
 	opts.Name = in.name
-	b, report := bundle.Verify(in.r, in.size, opts)
+	_, report := bundle.Verify(in.r, in.size, opts)
 	sum, err := fileDigest(in)
-	return b, report, sum, err
+	return report, sum, err
 }
 
 // fileDigest is the SHA-256 of a bundle as it was read, unless it is too long
@@ -240,20 +240,28 @@ func fileDigest(in *bundleInput) (*[32]byte, error) {
 
 // acceptBundle reads a bundle that a command is going to work with; one that is
 // refused is an error with its report. What is accepted but not proven is said.
-func (c *call) acceptBundle(path string) (*bundle.Bundle, error) {
+// The bundle's content is read from its file until done is called.
+func (c *call) acceptBundle(path string) (b *bundle.Bundle, done func(), err error) {
 	opts, err := c.verifyOptions()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	b, report, _, err := c.verifyBundle(path, opts)
+	in, err := c.openBundle(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	defer func() {
+		if err != nil {
+			in.close()
+		}
+	}()
+	opts.Name = in.name
+	b, report := bundle.Verify(in.r, in.size, opts)
 	if err := report.Err(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if b == nil {
-		return nil, errors.New(path + ": the bundle was accepted and is not there")
+		return nil, nil, errors.New(path + ": the bundle was accepted and is not there")
 	}
 	if !c.quiet {
 		for _, res := range report.Results {
@@ -262,7 +270,7 @@ func (c *call) acceptBundle(path string) (*bundle.Bundle, error) {
 			}
 		}
 	}
-	return b, nil
+	return b, in.close, nil
 }
 
 func runBundleVerify(c *call) error {
@@ -279,7 +287,7 @@ func runBundleVerify(c *call) error {
 		if p.err != nil {
 			return item{name: p.name, err: p.err}
 		}
-		_, report, sum, err := c.verifyBundle(p.name, opts)
+		report, sum, err := c.verifyBundle(p.name, opts)
 		return item{name: p.name, report: report, err: err, sha256: sum}
 	})
 	bar.done()
@@ -405,10 +413,11 @@ func serverNames(b *bundle.Bundle) []string {
 }
 
 func runBundleInspect(c *call) error {
-	b, err := c.acceptBundle(c.args[0])
+	b, done, err := c.acceptBundle(c.args[0])
 	if err != nil {
 		return err
 	}
+	defer done()
 	j := bundleOf(b)
 	if !c.text() {
 		return c.emit(struct {
@@ -441,10 +450,11 @@ func runBundleExtract(c *call) error {
 	if _, err := os.Lstat(out); err == nil {
 		return existsError(out, false)
 	}
-	b, err := c.acceptBundle(c.args[0])
+	b, done, err := c.acceptBundle(c.args[0])
 	if err != nil {
 		return err
 	}
+	defer done()
 	if !c.dryRun {
 		if err := extractTo(out, b); err != nil {
 			return err

@@ -34,14 +34,16 @@ type difference struct {
 }
 
 func runBundleDiff(c *call) error {
-	older, err := c.acceptBundle(c.args[0])
+	older, doneOld, err := c.acceptBundle(c.args[0])
 	if err != nil {
 		return err
 	}
-	newer, err := c.acceptBundle(c.args[1])
+	defer doneOld()
+	newer, doneNew, err := c.acceptBundle(c.args[1])
 	if err != nil {
 		return err
 	}
+	defer doneNew()
 	diffs := compareBundles(older, newer)
 	forbidden := 0
 	for _, d := range diffs {

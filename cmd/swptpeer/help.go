@@ -34,7 +34,7 @@ func (c *command) help() string {
 	if len(c.examples) > 0 {
 		b.WriteString("\nExample:\n")
 		for _, line := range c.examples {
-			if strings.HasPrefix(line, "#") {
+			if strings.HasPrefix(line, "#") || strings.HasPrefix(line, " ") {
 				fmt.Fprintf(&b, "  %s\n", line)
 			} else {
 				fmt.Fprintf(&b, "  $ %s\n", line)

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -109,11 +110,11 @@ func (c *call) initPasswords(req *nodedir.InitRequest) {
 		req.Password = func() ([]byte, error) {
 			var err error
 			old, err = c.password.read("the key that is adopted")
-			return old, err
+			return slices.Clone(old), err // the library clears what it is given
 		}
 		req.NewPassword = func() ([]byte, error) {
 			if old != nil {
-				return old, nil
+				return slices.Clone(old), nil
 			}
 			return c.password.readNew(what)
 		}

@@ -89,10 +89,11 @@ func peerCommands() *command {
 
 // peerSign is step 2 of the exchange, and step 4 on the other side.
 func (c *call) peerSign(path string) error {
-	b, err := c.acceptBundle(path)
+	b, done, err := c.acceptBundle(path)
 	if err != nil {
 		return err
 	}
+	defer done()
 	d, err := c.openDir()
 	if err != nil {
 		return err
