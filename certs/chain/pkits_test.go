@@ -73,24 +73,48 @@ func parsePEM(t testing.TB, path string) (*x509.Certificate, error) {
 	return x509.ParseCertificate(block.Bytes)
 }
 
+// load fails the test if crypto/x509 refuses a certificate.
+func (c pkitsCase) load(t testing.TB) (*x509.Certificate, Options) {
+	t.Helper()
+	leaf, opts, err := c.tryLoad(t)
+	if err != nil {
+		t.Fatalf("%s: %v", c.ID, err)
+	}
+	return leaf, opts
+}
+
+func (c pkitsCase) tryLoad(t testing.TB) (*x509.Certificate, Options, error) {
+	t.Helper()
+	parse := func(files []string) ([]*x509.Certificate, error) {
+		var list []*x509.Certificate
+		for _, f := range files {
+			x, err := parsePEM(t, filepath.Join(pkitsDir, f))
+			if err != nil {
+				return nil, err
+			}
+			list = append(list, x)
+		}
+		return list, nil
+	}
+	roots, err := parse(c.Anchors)
+	if err != nil {
+		t.Fatal(err)
+	}
+	intermediates, err := parse(c.Intermediates)
+	if err != nil {
+		return nil, Options{}, err
+	}
+	leaf, err := parse([]string{c.Leaf})
+	if err != nil {
+		return nil, Options{}, err
+	}
+	return leaf[0], Options{Roots: roots, Intermediates: intermediates, Time: c.Time}, nil
+}
+
+// run judges the case; a certificate that crypto/x509 refuses is a rejection.
 func (c pkitsCase) run(t testing.TB) error {
 	t.Helper()
-	opts := Options{Time: c.Time}
-	for _, f := range c.Anchors {
-		x, err := parsePEM(t, filepath.Join(pkitsDir, f))
-		if err != nil {
-			t.Fatal(err)
-		}
-		opts.Roots = append(opts.Roots, x)
-	}
-	for _, f := range c.Intermediates {
-		x, err := parsePEM(t, filepath.Join(pkitsDir, f))
-		if err != nil {
-			return err
-		}
-		opts.Intermediates = append(opts.Intermediates, x)
-	}
-	leaf, err := parsePEM(t, filepath.Join(pkitsDir, c.Leaf))
+	leaf, opts, err := c.tryLoad(t)
 	if err != nil {
 		return err
 	}

@@ -431,6 +431,29 @@ func TestUnreadableIntermediate(t *testing.T) {
 	checkVerdict(t, nil, err, NoIssuer, c["leaf"], 0, "intermediate 1 cannot be read")
 }
 
+// clique is a leaf with eight CAs above it, each of which has signed all others
+// and none of which leads to the root: the paths are as many as their orders.
+func clique(t testing.TB) (*x509.Certificate, Options) {
+	certs := []cert{{id: "root", ca: true}, {id: "leaf", issuer: "0"}}
+	for i := range 8 {
+		for j := range 8 {
+			id := fmt.Sprintf("%d by %d", i, j)
+			if j == 0 {
+				id = fmt.Sprint(i)
+			}
+			certs = append(certs, cert{id: id, issuer: fmt.Sprint(j), key: fmt.Sprint("clique", i), subject: cn(t, fmt.Sprint(i)).Raw(), ca: true})
+		}
+	}
+	c := pki(t, certs)
+	opts := Options{Roots: pick(t, c, "root"), Time: testTime}
+	for id, x := range c {
+		if id != "root" && id != "leaf" {
+			opts.Intermediates = append(opts.Intermediates, x)
+		}
+	}
+	return c["leaf"], opts
+}
+
 // TestWorkLimits: strangers choose the intermediates.
 func TestWorkLimits(t *testing.T) {
 	// All with the same name and key identifiers, so that any could be next,
@@ -446,27 +469,9 @@ func TestWorkLimits(t *testing.T) {
 	_, err := Verify(c["leaf"], Options{Roots: pick(t, c, "root"), Intermediates: pick(t, c, ids...), Time: testTime})
 	checkVerdict(t, nil, err, BadSignature, c["leaf"], 0, "")
 
-	// The same number, but now each has signed all others: the paths are as
-	// many as their orders.
-	clique := []cert{{id: "root", ca: true}, {id: "leaf", issuer: "0"}}
-	for i := range 8 {
-		for j := range 8 {
-			id := fmt.Sprintf("%d by %d", i, j)
-			if j == 0 {
-				id = fmt.Sprint(i)
-			}
-			clique = append(clique, cert{id: id, issuer: fmt.Sprint(j), key: fmt.Sprint("clique", i), subject: cn(t, fmt.Sprint(i)).Raw(), ca: true})
-		}
-	}
-	c = pki(t, clique)
-	ids = nil
-	for id := range c {
-		if id != "root" && id != "leaf" {
-			ids = append(ids, id)
-		}
-	}
+	leaf, opts := clique(t)
 	start := time.Now()
-	_, err = Verify(c["leaf"], Options{Roots: pick(t, c, "root"), Intermediates: pick(t, c, ids...), Time: testTime})
+	_, err = Verify(leaf, opts)
 	var e *Error
 	if !errors.As(err, &e) || e.Reason != WorkLimit || !strings.Contains(err.Error(), "more than 100 signatures") {
 		t.Errorf("found %v, expected the limit on signatures", err)
