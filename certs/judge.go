@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/asn1"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/swaptacular/swptpeer/certs/check"
@@ -126,32 +128,24 @@ func rfc3339(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // extensionList judges which extensions there are.
 func (j *judge) extensionList(known []asn1.ObjectIdentifier) {
-	var twice, critical, extra string
+	var twice, critical, extra []string
 	for i, e := range j.c.Extensions {
 		name := extensionName(e.Id)
-		for _, f := range j.c.Extensions[:i] {
-			if e.Id.Equal(f.Id) {
-				twice = name
-			}
+		if slices.ContainsFunc(j.c.Extensions[:i], func(f pkix.Extension) bool { return e.Id.Equal(f.Id) }) {
+			twice = append(twice, name)
 		}
-		if slices.ContainsFunc(known, e.Id.Equal) || e.Id.Equal(oidAlternativeName) && !e.Critical {
-			continue // a subjectAltName has its own rule
+		if slices.ContainsFunc(known, e.Id.Equal) {
+			continue
 		}
-		if extra = name; e.Critical {
-			critical = name
+		if e.Critical {
+			critical = append(critical, name)
 		}
+		extra = append(extra, name)
 	}
-	j.r.Check(twice == "", ruleCertExtensionsUnique, "extensions", orNone(twice, " twice"), "each extension once")
-	j.r.Check(critical == "", ruleCertCritical, "extensions", orNone("critical "+critical, ""), "no critical extensions but those of the profile")
-	j.r.Check(extra == "", ruleCertExtra, "extensions", orNone(extra, ""), "no further extensions")
-}
-
-// orNone is s with its suffix; "" if s says nothing.
-func orNone(s, suffix string) string {
-	if s == "" || s == "critical " {
-		return ""
-	}
-	return s + suffix
+	where := "extensions"
+	j.r.Check(len(twice) == 0, ruleCertExtensionsUnique, where, strings.Join(twice, ", "), "each extension once")
+	j.r.Check(len(critical) == 0, ruleCertCritical, where, strings.Join(critical, ", "), "no critical extensions but those of the profile")
+	j.r.Check(len(extra) == 0, ruleCertExtra, where, strings.Join(extra, ", "), "no further extensions")
 }
 
 // checkKeyRules records key.algorithm, key.strength and key.signature-algorithm.

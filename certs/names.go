@@ -89,8 +89,8 @@ func CheckName(r *check.Report, n name.Name, spki []byte, where string) Identity
 	return id
 }
 
-// checkRawName is CheckName for a DER name. A name that cannot be parsed fails
-// name.single-valued's companion rules, all of them: nothing can be said of it.
+// checkRawName is CheckName for a DER name. Of one that cannot be parsed nothing
+// more can be said than name.encoding does.
 func checkRawName(r *check.Report, der, spki []byte, where string) Identity {
 	n, err := name.Parse(der)
 	if err != nil {

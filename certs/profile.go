@@ -124,7 +124,7 @@ func (j *judge) subnet(authority, id Identity) {
 	case err != nil:
 		j.r.Fail(rulePeerSubnet, where, err.Error(), want)
 	case authority.typ != AccountingAuthority:
-		j.r.Check(s.IsZero(), rulePeerSubnet, where, orNone(s.String(), ""), want)
+		j.r.Check(s.IsZero(), rulePeerSubnet, where, s.String(), want)
 	case s.IsZero():
 		j.r.Fail(rulePeerSubnet, where, "no subnet", want)
 	default:
