@@ -93,7 +93,7 @@ func TestSignReference(t *testing.T) {
 // one of the existing tool's only where it must.
 func testOpenSSL(t *testing.T, d *Dir, p *Peer) {
 	file := d.file("peers/" + p.Folder + "/" + peerPeerCert)
-	openssl(t, "", nil, "verify", "-check_ss_sig", "-trusted", d.file(fileRootCert), file)
+	openssl(t, "", nil, "verify", "-check_ss_sig", "-attime", fmt.Sprint(testNow.Unix()), "-trusted", d.file(fileRootCert), file)
 	theirs := filepath.Join(referenceNodes, "aa", "peers", referenceDA, peerPeerCert)
 	if got, want := asn1Dump(t, file), asn1Dump(t, theirs); got != want {
 		t.Errorf("the structure differs from that of the existing tool:\n%s", cmp.Diff(want, got))

@@ -79,12 +79,30 @@ func (p *signPlan) update(peer *Peer) error {
 }
 
 // extract writes the bundle's nodeinfo into the empty folder stage. Extract
-// wants to make its folder itself.
+// makes its folder itself, so that it gets one inside, which is then emptied
+// into stage.
 func (p *signPlan) extract(stage string) error {
-	if err := os.Remove(stage); err != nil {
+	temp, err := os.MkdirTemp(stage, ".nodeinfo-")
+	if err != nil {
 		return err
 	}
-	return p.bundle.NodeInfo.Extract(stage)
+	inner := filepath.Join(temp, peerNodeInfo)
+	if err := p.bundle.NodeInfo.Extract(inner); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(inner)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := os.Rename(filepath.Join(inner, e.Name()), filepath.Join(stage, e.Name())); err != nil {
+			return err
+		}
+	}
+	if err := os.Remove(inner); err != nil {
+		return err
+	}
+	return os.Remove(temp)
 }
 
 // decideUpdate compares the lines of updated-at.txt as text, like every reader
