@@ -94,7 +94,7 @@ func (r *Reader) readFrame() error {
 	f.headers, f.text, f.Body = f.headers[:0], f.text[:0], nil
 
 	line, _, err := r.readLine(maxCommand+len("\r\n"), "bytes of a command")
-	if err != nil {
+	if err != nil && !isLimit(err) {
 		return err
 	}
 	if f.Command = command(line); f.Command == "" {
@@ -124,9 +124,14 @@ func (r *Reader) readFrame() error {
 	return r.readBody()
 }
 
+func isLimit(err error) bool {
+	var limit *LimitError
+	return errors.As(err, &limit)
+}
+
 // readLine reads up to a line feed and returns the line without its end, which
 // is LF or CR LF, and the number of bytes read. The line is valid until the next
-// read.
+// read. With a *LimitError it is what was read of it.
 func (r *Reader) readLine(limit int, what string) (line []byte, n int, err error) {
 	line, err = r.r.ReadSlice('\n')
 	if err == bufio.ErrBufferFull {
@@ -140,7 +145,7 @@ func (r *Reader) readLine(limit int, what string) (line []byte, n int, err error
 	}
 	n = len(line)
 	if n > limit {
-		return nil, n, &LimitError{what, limit}
+		return line, n, &LimitError{what, limit}
 	}
 	if err != nil {
 		return nil, n, err

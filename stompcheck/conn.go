@@ -1,0 +1,166 @@
+package stompcheck
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/swaptacular/swptpeer/stompcheck/frame"
+)
+
+// clientLimits bound what a server can make us hold. They are wider than those
+// of the servers in the field, because the ERROR of another broker may explain
+// itself at length.
+var clientLimits = frame.Limits{HeaderLines: 100, HeaderField: 8 << 10, Headers: 32 << 10, Body: 64 << 10}
+
+// event is a frame that a server sent, or the error that ended the reading.
+type event struct {
+	command string
+	headers []frame.Header
+	body    string
+	err     error
+}
+
+func (e *event) get(key string) string {
+	for _, h := range e.headers {
+		if h.Key == key {
+			return h.Value
+		}
+	}
+	return ""
+}
+
+// conn is the client's side of a STOMP connection. One goroutine reads for as
+// long as the connection lives, so that an ERROR, an alert or the end of the
+// stream is seen whenever it comes.
+type conn struct {
+	nc      net.Conn
+	events  chan event
+	done    chan struct{}
+	once    sync.Once
+	timeout time.Duration // for each write
+
+	// receipts takes RECEIPT frames in place of events, when it is set. It is
+	// called by the reading goroutine; the id is valid during the call.
+	receipts atomic.Pointer[func(id []byte)]
+	// lastRead is when a byte was last received, in nanoseconds of Unix time.
+	lastRead atomic.Int64
+
+	mu  sync.Mutex // writing
+	buf []byte
+}
+
+func newConn(nc net.Conn, timeout time.Duration) *conn {
+	c := &conn{nc: nc, events: make(chan event, 4), done: make(chan struct{}), timeout: timeout}
+	go c.read()
+	return c
+}
+
+// stampedReader notes when something arrives.
+type stampedReader struct{ c *conn }
+
+func (s stampedReader) Read(p []byte) (int, error) {
+	n, err := s.c.nc.Read(p)
+	if n > 0 {
+		s.c.lastRead.Store(time.Now().UnixNano())
+	}
+	return n, err
+}
+
+func (c *conn) read() {
+	r := frame.NewReader(stampedReader{c}, clientLimits)
+	for {
+		f, err := r.Next()
+		if err != nil {
+			c.post(event{err: err})
+			return
+		}
+		if take := c.receipts.Load(); take != nil && f.Command == frame.Receipt {
+			(*take)(f.Value("receipt-id"))
+			continue
+		}
+		e := event{command: f.Command, body: string(f.Body)}
+		for k, v := range f.Headers() {
+			e.headers = append(e.headers, frame.Header{Key: k, Value: v})
+		}
+		if !c.post(e) {
+			return
+		}
+	}
+}
+
+func (c *conn) post(e event) bool {
+	select {
+	case c.events <- e:
+		return true
+	case <-c.done:
+		return false
+	}
+}
+
+// errSilence means that nothing came in the time given.
+var errSilence = errors.New("nothing came")
+
+// next waits for the next event: at most for wait, and not after ctx is done.
+func (c *conn) next(ctx context.Context, wait time.Duration) (event, error) {
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case e := <-c.events:
+		return e, nil
+	case <-t.C:
+		// What came at the same moment counts.
+		select {
+		case e := <-c.events:
+			return e, nil
+		default:
+			return event{}, errSilence
+		}
+	case <-ctx.Done():
+		return event{}, context.Cause(ctx)
+	}
+}
+
+// send writes a frame.
+func (c *conn) send(cmd string, headers []frame.Header, body []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var err error
+	if c.buf, err = frame.Append(c.buf[:0], cmd, headers, body); err != nil {
+		return err
+	}
+	return c.write(c.buf)
+}
+
+// beat writes the line end that is a heart-beat.
+func (c *conn) beat() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.write([]byte{'\n'})
+}
+
+// write writes with the connection's timeout; c.mu is held.
+func (c *conn) write(p []byte) error {
+	if err := c.nc.SetWriteDeadline(time.Now().Add(c.timeout)); err != nil {
+		return err
+	}
+	_, err := c.nc.Write(p)
+	return err
+}
+
+// close closes the connection and ends the reading goroutine.
+func (c *conn) close() {
+	c.once.Do(func() {
+		close(c.done)
+		c.nc.Close()
+	})
+}
+
+// ended reports whether err is the end of a stream, clean or not.
+func ended(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
+}

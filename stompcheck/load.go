@@ -1,0 +1,265 @@
+package stompcheck
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/swaptacular/swptpeer/stompcheck/frame"
+	"github.com/swaptacular/swptpeer/stompcheck/smp"
+)
+
+// LoadResult is what sending many messages measured.
+type LoadResult struct {
+	Sent, Confirmed int
+	Took            time.Duration // from the first SEND to the last receipt
+	Receipts        int           // fewer than messages where the server confirms several at once
+	// Of the time between a SEND and the receipt that confirmed it.
+	Min, Median, P90, P99, Max time.Duration
+	Histogram                  []Bucket
+}
+
+// PerSecond is the rate at which messages were confirmed.
+func (l *LoadResult) PerSecond() float64 {
+	if l.Took <= 0 {
+		return 0
+	}
+	return float64(l.Confirmed) / l.Took.Seconds()
+}
+
+// Bucket counts the latencies up to and including UpTo, and above the bucket
+// before.
+type Bucket struct {
+	UpTo  time.Duration
+	Count int
+}
+
+// message makes the next message of the probe, with the headers that a SEND must
+// carry (STOMP specification, "Transport").
+func (t *Tester) message() ([]frame.Header, smp.Message, error) {
+	l, err := t.p.link()
+	if err != nil {
+		return nil, smp.Message{}, err
+	}
+	m, contentType, err := t.o.Probe.make(l, t.o.Now())
+	if err != nil {
+		return nil, smp.Message{}, err
+	}
+	return []frame.Header{
+		{Key: "destination", Value: t.p.Manifest.Destination},
+		{Key: "receipt", Value: m.ID},
+		{Key: "type", Value: m.Type},
+		{Key: "content-type", Value: contentType},
+		{Key: "persistent", Value: "true"},
+	}, m, nil
+}
+
+// flow is the state that the sender and the reader of receipts share.
+type flow struct {
+	mu        sync.Mutex
+	sentAt    []time.Time
+	latency   []time.Duration // of the confirmed ones, in order
+	receipts  int
+	bad       string // a receipt that makes no sense
+	progress  chan struct{}
+	lastStep  time.Time
+	confirmed int
+}
+
+// receiptPrefix begins the ids of pipelined messages; their number follows.
+const receiptPrefix = "swptpeer-"
+
+// confirm takes a receipt: it confirms its message and all before it.
+func (f *flow) confirm(id []byte) {
+	now := time.Now()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	digits, ok := bytes.CutPrefix(id, []byte(receiptPrefix))
+	n, err := strconv.Atoi(string(digits))
+	if !ok || err != nil || n < 0 || n >= len(f.sentAt) {
+		f.bad = string(id)
+	} else {
+		f.receipts++
+		for ; f.confirmed <= n; f.confirmed++ {
+			f.latency = append(f.latency, now.Sub(f.sentAt[f.confirmed]))
+		}
+		f.lastStep = now
+	}
+	select {
+	case f.progress <- struct{}{}:
+	default:
+	}
+}
+
+// batch is how many bytes of frames are gathered before a write: about what a
+// TLS record holds.
+const batch = 16 << 10
+
+func (r *run) load(ctx context.Context) (string, *failure) {
+	o := r.t.o
+	f := &flow{progress: make(chan struct{}, 1)}
+	take := f.confirm
+	r.stomp.receipts.Store(&take)
+	defer r.stomp.receipts.Store(nil)
+
+	start := time.Now()
+	f.lastStep = start
+	fail := r.pump(ctx, f, start)
+	if fail == nil {
+		fail = r.drain(ctx, f, o.Count)
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	res := &LoadResult{Sent: len(f.sentAt), Confirmed: f.confirmed, Took: time.Since(start), Receipts: f.receipts}
+	res.measure(f.latency)
+	r.rep.Load = res
+	if fail != nil {
+		return "", fail
+	}
+	r.proven = true
+	return fmt.Sprintf("%d messages confirmed, %.0f a second", res.Confirmed, res.PerSecond()), nil
+}
+
+// pump sends the messages, as many unconfirmed as the window allows.
+func (r *run) pump(ctx context.Context, f *flow, start time.Time) *failure {
+	o := r.t.o
+	var buf []byte
+	for i := 0; i < o.Count; {
+		free := 0
+		f.mu.Lock()
+		free = min(o.Window-(i-f.confirmed), o.Count-i)
+		f.mu.Unlock()
+		if o.Rate > 0 {
+			due := int(time.Since(start).Seconds()*o.Rate) + 1 - i
+			if due <= 0 {
+				wait := time.Duration(float64(i)/o.Rate*float64(time.Second)) - time.Since(start)
+				if fail := r.await(ctx, f, max(wait, 0), true); fail != nil {
+					return fail
+				}
+				continue
+			}
+			free = min(free, due)
+		}
+		if free <= 0 {
+			if fail := r.await(ctx, f, o.Timeout, false); fail != nil {
+				return fail
+			}
+			continue
+		}
+		buf = buf[:0]
+		first := i
+		for ; free > 0 && len(buf) < batch; free-- {
+			headers, m, err := r.t.message()
+			if err != nil {
+				return failed(diagnose(CauseMessage), "%v", err)
+			}
+			headers[1].Value = receiptPrefix + strconv.Itoa(i)
+			if buf, err = frame.Append(buf, frame.Send, headers, m.Body); err != nil {
+				return failed(diagnose(CauseMessage), "%v", err)
+			}
+			i++
+		}
+		now := time.Now()
+		f.mu.Lock()
+		for ; first < i; first++ {
+			f.sentAt = append(f.sentAt, now)
+		}
+		f.mu.Unlock()
+		r.stomp.mu.Lock()
+		err := r.stomp.write(buf)
+		r.stomp.mu.Unlock()
+		if err != nil {
+			// What the server said before it hung up says more than our error.
+			if e, nextErr := r.stomp.next(ctx, time.Second); nextErr == nil {
+				return r.unexpected(&e, true, "receipts")
+			}
+			return failed(classifyEnd(err, r.own, true), "%v", err)
+		}
+		if fail := r.await(ctx, f, 0, true); fail != nil {
+			return fail
+		}
+	}
+	return nil
+}
+
+// drain waits until everything sent is confirmed.
+func (r *run) drain(ctx context.Context, f *flow, want int) *failure {
+	for {
+		f.mu.Lock()
+		done := f.confirmed >= want
+		f.mu.Unlock()
+		if done {
+			return nil
+		}
+		if fail := r.await(ctx, f, r.t.o.Timeout, false); fail != nil {
+			return fail
+		}
+	}
+}
+
+// await waits for progress: a receipt, or the end of wait. Silence is a failure
+// unless it is allowed.
+func (r *run) await(ctx context.Context, f *flow, wait time.Duration, silenceAllowed bool) *failure {
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-f.progress:
+	case e := <-r.stomp.events:
+		return r.unexpected(&e, true, "receipts")
+	case <-ctx.Done():
+		return failed(nil, "%v", context.Cause(ctx))
+	case <-t.C:
+		if !silenceAllowed {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			return failed(diagnose(CauseSTOMPTimeout), "no receipt within %s: %d of %d messages confirmed", r.t.o.Timeout, f.confirmed, len(f.sentAt))
+		}
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.bad != "" {
+		return failed(diagnose(CauseReceipt), "found the receipt %s, expected one of a message that was sent", quote(f.bad))
+	}
+	return nil
+}
+
+// measure sorts the latencies and takes the quantiles, each the smallest latency
+// that at least that share of the messages did not exceed.
+func (l *LoadResult) measure(latency []time.Duration) {
+	if len(latency) == 0 {
+		return
+	}
+	slices.Sort(latency)
+	at := func(q float64) time.Duration {
+		return latency[min(len(latency)-1, max(0, int(q*float64(len(latency))+0.999999)-1))]
+	}
+	l.Min, l.Median, l.P90, l.P99, l.Max = latency[0], at(0.5), at(0.9), at(0.99), latency[len(latency)-1]
+	l.Histogram = histogram(latency)
+}
+
+// histogram counts sorted latencies in buckets whose ends are 1, 2, 5, 10, 20 …
+// of a power of ten, from the one that holds the smallest to the one that holds
+// the largest.
+func histogram(sorted []time.Duration) []Bucket {
+	var out []Bucket
+	i := 0
+	for end, step := 10*time.Microsecond, 0; i < len(sorted); step++ {
+		n := i
+		for i < len(sorted) && sorted[i] <= end {
+			i++
+		}
+		if i > n || len(out) > 0 {
+			out = append(out, Bucket{end, i - n})
+		}
+		if step%3 == 1 {
+			end = end / 2 * 5
+		} else {
+			end *= 2
+		}
+	}
+	return out
+}

@@ -1,0 +1,150 @@
+package stompcheck
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"math/big"
+	"net"
+	"time"
+
+	"github.com/swaptacular/swptpeer/certs/check"
+	"github.com/swaptacular/swptpeer/stompcheck/frame"
+)
+
+// negative tries, at every address that answered, what a peer must refuse.
+func (t *Tester) negative(ctx context.Context, jobs []*AddressReport) []Refusal {
+	var out []Refusal
+	for _, job := range jobs {
+		for _, try := range t.attempts() {
+			f := Refusal{ID: try.id, Title: try.title, Server: job.Server, Address: job.Address}
+			switch {
+			case ctx.Err() != nil:
+				f.Outcome, f.Found = check.Skipped, wasInterrupted
+			case !reached(job):
+				f.Outcome, f.Found = check.Skipped, "the server could not be reached, so that a refusal would prove nothing"
+			default:
+				start := time.Now()
+				f.Outcome, f.Found = t.attempt(ctx, job, try)
+				f.Took = time.Since(start)
+			}
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// reached reports whether the TLS handshake of the proper test came about: a
+// server that takes nobody refuses strangers too.
+func reached(job *AddressReport) bool {
+	for _, s := range job.Stages {
+		if s.ID == StageTLS {
+			return s.Outcome == check.Passed
+		}
+	}
+	return false
+}
+
+type attempt struct {
+	id, title string
+	config    func() (*tls.Config, error)
+}
+
+func (t *Tester) attempts() []attempt {
+	with := func(own tls.Certificate) func() (*tls.Config, error) {
+		return func() (*tls.Config, error) { return t.clientTLS(own), nil }
+	}
+	return []attempt{
+		{"tls12", "TLS 1.2", func() (*tls.Config, error) {
+			conf := t.clientTLS(t.p.chain(t.o.Certificate))
+			conf.MinVersion, conf.MaxVersion = tls.VersionTLS12, tls.VersionTLS12
+			return conf, nil
+		}},
+		{"no-certificate", "no client certificate", with(tls.Certificate{})},
+		{"no-intermediate", "our certificate without the peer certificate", with(tls.Certificate{
+			Certificate: t.o.Certificate.Certificate[:1:1], PrivateKey: t.o.Certificate.PrivateKey,
+		})},
+		{"stranger", "a certificate of a stranger who calls himself by our name", func() (*tls.Config, error) {
+			own, err := t.stranger()
+			if err != nil {
+				return nil, err
+			}
+			return t.clientTLS(own), nil
+		}},
+	}
+}
+
+// attempt makes one connection that must be refused. A client's TLS 1.3
+// handshake ends before the server has judged its certificate, so the answer to
+// a STOMP frame is what tells: CONNECTED is the failure, anything that ends the
+// connection a refusal.
+func (t *Tester) attempt(ctx context.Context, job *AddressReport, try attempt) (check.Outcome, string) {
+	conf, err := try.config()
+	if err != nil {
+		return check.Skipped, err.Error()
+	}
+	limited, cancel := context.WithTimeout(ctx, t.o.Timeout)
+	defer cancel()
+	var d net.Dialer
+	nc, err := d.DialContext(limited, "tcp", job.Address.String())
+	if err != nil {
+		return check.Skipped, fmt.Sprintf("could not connect: %v", err)
+	}
+	tc := tls.Client(nc, conf)
+	if err := tc.HandshakeContext(limited); err != nil {
+		nc.Close()
+		if isTimeout(err) || ctx.Err() != nil {
+			return check.Skipped, fmt.Sprintf("no answer: %v", err)
+		}
+		return check.Passed, fmt.Sprintf("refused in the handshake: %v", err)
+	}
+	c := newConn(tc, t.o.Timeout)
+	defer c.close()
+	m := t.p.Manifest
+	sendErr := c.send(frame.Stomp, []frame.Header{{Key: "accept-version", Value: "1.2"}, {Key: "host", Value: m.Host}}, nil)
+	e, err := c.next(ctx, t.o.Timeout)
+	switch {
+	case ctx.Err() != nil:
+		return check.Skipped, wasInterrupted
+	case err != nil && sendErr != nil:
+		return check.Passed, fmt.Sprintf("refused: %v", sendErr)
+	case errors.Is(err, errSilence):
+		return check.Failed, fmt.Sprintf("not refused: the connection stayed open for %s", t.o.Timeout)
+	case e.err != nil:
+		return check.Passed, "refused: " + endText(e.err)
+	case e.command == frame.Error:
+		return check.Passed, "refused in STOMP: " + quote(e.get("message"))
+	}
+	return check.Failed, fmt.Sprintf("not refused: the server answered %s", e.command)
+}
+
+// stranger makes what somebody can present who knows everything that is public:
+// a leaf with our name, signed by a key of his own that calls itself our root,
+// and the peer certificate that the peer really issued to us. Only a signature
+// tells it from ours. The keys live for one connection.
+func (t *Tester) stranger() (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	now := t.o.Now()
+	tmpl := &x509.Certificate{
+		SerialNumber:          big.NewInt(1),
+		RawSubject:            t.p.OwnRoot.RawSubject,
+		NotBefore:             now.Add(-time.Hour),
+		NotAfter:              now.Add(time.Hour),
+		KeyUsage:              x509.KeyUsageDigitalSignature,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
+		BasicConstraintsValid: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	return t.p.chain(tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}), nil
+}

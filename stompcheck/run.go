@@ -1,0 +1,433 @@
+package stompcheck
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/swaptacular/swptpeer/certs"
+	"github.com/swaptacular/swptpeer/certs/check"
+	"github.com/swaptacular/swptpeer/certs/name"
+	"github.com/swaptacular/swptpeer/stompcheck/frame"
+)
+
+const (
+	wasInterrupted = "interrupted"
+	notAsked       = "not asked for"
+)
+
+// addressStages are the stages of one address, in order.
+var addressStages = []StageID{
+	StageTCP, StageTLS, StageChain, StageIdentity, StageConnect, StageLinger,
+	StageProbe, StageLoad, StageSoak, StageDisconnect, StageClose,
+}
+
+// run is the test of one address while it runs.
+type run struct {
+	t           *Tester
+	rep         *AddressReport
+	own         *Diagnosis // what is wrong with our own chain, or nil
+	stopped     StageID    // the stage after which nothing can run
+	interrupted bool
+	proven      bool // a SEND was confirmed
+
+	tls   *tls.Conn
+	state tls.ConnectionState
+	stomp *conn
+	// The heart-beats that were agreed on; 0: none (STOMP 1.2, "Heart-beating").
+	beatSend, beatReceive time.Duration
+}
+
+// failure is why a stage failed.
+type failure struct {
+	d     *Diagnosis
+	found string
+}
+
+func failed(d *Diagnosis, format string, args ...any) *failure {
+	return &failure{d, fmt.Sprintf(format, args...)}
+}
+
+func (r *run) add(s Stage) {
+	r.rep.Stages = append(r.rep.Stages, s)
+	if r.t.o.OnStage != nil {
+		r.t.o.OnStage(r.rep.Server, r.rep.Address, s)
+	}
+}
+
+// do runs one stage unless an earlier one stopped the test.
+func (r *run) do(ctx context.Context, id StageID, f func() (found string, fail *failure)) {
+	switch {
+	case r.stopped != "":
+		r.add(Stage{ID: id, Outcome: check.Skipped, StoppedBy: r.stopped})
+		return
+	case r.interrupted || ctx.Err() != nil:
+		r.interrupted = true
+		r.add(Stage{ID: id, Outcome: check.Skipped, Found: wasInterrupted})
+		return
+	}
+	start := time.Now()
+	found, fail := f()
+	s := Stage{ID: id, Outcome: check.Passed, Took: time.Since(start), Found: found}
+	switch {
+	case fail != nil && ctx.Err() != nil:
+		// What failed now failed because it was broken off.
+		r.interrupted = true
+		s.Outcome, s.Found = check.Skipped, wasInterrupted
+	case fail != nil:
+		r.stopped = id
+		s.Outcome, s.Found, s.Diagnosis = check.Failed, fail.found, fail.d
+	}
+	r.add(s)
+}
+
+// skip records a stage that was not asked for.
+func (r *run) skip(id StageID) {
+	if r.stopped != "" {
+		r.add(Stage{ID: id, Outcome: check.Skipped, StoppedBy: r.stopped})
+		return
+	}
+	r.add(Stage{ID: id, Outcome: check.Skipped, Found: notAsked})
+}
+
+// skipFrom records every stage from id on as skipped.
+func (r *run) skipFrom(id StageID) {
+	for _, s := range addressStages[slices.Index(addressStages, id):] {
+		if r.interrupted {
+			r.add(Stage{ID: s, Outcome: check.Skipped, Found: wasInterrupted})
+		} else {
+			r.skip(s)
+		}
+	}
+}
+
+func (r *run) conclude() {
+	switch {
+	case r.stopped != "":
+		r.rep.Verdict = Failed
+	case r.interrupted:
+		r.rep.Verdict = Unfinished
+	case r.proven:
+		r.rep.Verdict = Accepted
+	default:
+		r.rep.Verdict = NotRefused
+	}
+}
+
+// test runs every stage of one address.
+func (t *Tester) test(ctx context.Context, rep *AddressReport, own *Diagnosis) {
+	rep.Linger = t.o.Linger
+	r := &run{t: t, rep: rep, own: own}
+	defer r.conclude()
+	defer r.hangUp()
+
+	r.do(ctx, StageTCP, func() (string, *failure) { return r.dial(ctx) })
+	r.do(ctx, StageTLS, func() (string, *failure) { return r.handshake(ctx) })
+	// Whose certificates they are is worth knowing even if they do not hold.
+	if r.stopped != "" || r.interrupted || ctx.Err() != nil {
+		r.do(ctx, StageChain, nil)
+		r.do(ctx, StageIdentity, nil)
+	} else {
+		chain := r.judgeChain()
+		r.do(ctx, StageChain, func() (string, *failure) { return r.chainFound(), chain })
+		stopped := r.stopped
+		r.stopped = ""
+		r.do(ctx, StageIdentity, r.identity)
+		if stopped != "" {
+			r.stopped = stopped
+		}
+	}
+	r.do(ctx, StageConnect, func() (string, *failure) { return r.connect(ctx) })
+	if t.o.Linger > 0 {
+		r.do(ctx, StageLinger, func() (string, *failure) { return r.linger(ctx) })
+	} else {
+		r.skip(StageLinger)
+	}
+	switch {
+	case t.o.Probe.make == nil:
+		r.skip(StageProbe)
+		r.skip(StageLoad)
+	case t.o.Count > 0:
+		r.skip(StageProbe)
+		r.do(ctx, StageLoad, func() (string, *failure) { return r.load(ctx) })
+	default:
+		r.do(ctx, StageProbe, func() (string, *failure) { return r.probe(ctx) })
+		r.skip(StageLoad)
+	}
+	if t.o.Soak > 0 {
+		r.do(ctx, StageSoak, func() (string, *failure) { return r.soak(ctx) })
+	} else {
+		r.skip(StageSoak)
+	}
+	r.do(ctx, StageDisconnect, func() (string, *failure) { return r.disconnect(ctx) })
+	r.do(ctx, StageClose, func() (string, *failure) { return r.finish(ctx) })
+}
+
+// hangUp ends what is still open. An interrupted session is ended as STOMP
+// demands, without waiting for the receipt.
+func (r *run) hangUp() {
+	if r.stomp == nil {
+		if r.tls != nil {
+			r.tls.Close()
+		}
+		return
+	}
+	if r.interrupted {
+		r.stomp.timeout = time.Second
+		// The connection may be gone already: there is nobody to tell.
+		_ = r.stomp.send(frame.Disconnect, nil, nil)
+	}
+	r.stomp.close()
+}
+
+func (r *run) dial(ctx context.Context) (string, *failure) {
+	ctx, cancel := context.WithTimeout(ctx, r.t.o.Timeout)
+	defer cancel()
+	var d net.Dialer
+	nc, err := d.DialContext(ctx, "tcp", r.rep.Address.String())
+	if err != nil {
+		return "", failed(classifyDial(err), "%v", err)
+	}
+	r.tls = tls.Client(nc, r.t.clientTLS(r.t.p.chain(r.t.o.Certificate)))
+	return "from " + nc.LocalAddr().String(), nil
+}
+
+// clientTLS is a configuration that judges nothing: the stages after the
+// handshake do, before anything but the handshake is sent.
+func (t *Tester) clientTLS(own tls.Certificate) *tls.Config {
+	return &tls.Config{
+		MinVersion:             tls.VersionTLS13,
+		InsecureSkipVerify:     true,
+		SessionTicketsDisabled: true,
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			return &own, nil
+		},
+	}
+}
+
+func (r *run) handshake(ctx context.Context) (string, *failure) {
+	limited, cancel := context.WithTimeout(ctx, r.t.o.Timeout)
+	defer cancel()
+	if err := r.tls.HandshakeContext(limited); err != nil {
+		d := classifyHandshake(err)
+		if d.Cause == CauseOurCertRefused && r.own != nil {
+			d = r.own
+		}
+		return "", failed(d, "%v", err)
+	}
+	r.state = r.tls.ConnectionState()
+	return fmt.Sprintf("%s, %s, %s", tls.VersionName(r.state.Version), tls.CipherSuiteName(r.state.CipherSuite), r.state.CurveID), nil
+}
+
+func (r *run) chainFound() string {
+	leaf := r.state.PeerCertificates[0]
+	return fmt.Sprintf("%s, valid until %s", count(len(r.state.PeerCertificates), "certificate"), stamp(leaf.NotAfter))
+}
+
+// judgeChain judges the server's certificates by the rules of package certs.
+func (r *run) judgeChain() *failure {
+	now := r.t.o.Now()
+	leaf := r.state.PeerCertificates[0]
+	err := certs.VerifyServer(r.state.PeerCertificates, r.t.p.PeerRoot, now)
+	if err == nil {
+		return nil
+	}
+	id, idErr := identityOf(leaf)
+	switch {
+	case idErr != nil:
+		return failed(diagnosef(CauseProxy, "it presented a certificate for "+describe(leaf)), "%v", err)
+	case id != r.t.p.Peer:
+		return failed(diagnosef(CauseOtherNode, "it is "+id.String()), "%v", err)
+	case now.After(leaf.NotAfter):
+		return failed(diagnosef(CausePeerEnded, "it ended "+stamp(leaf.NotAfter)), "%v", err)
+	case now.Before(leaf.NotBefore):
+		return failed(diagnosef(CausePeerNotYet, "it begins "+stamp(leaf.NotBefore)+", the clock says "+stamp(now)), "%v", err)
+	case now.Before(r.t.p.PeerRoot.NotBefore):
+		return failed(diagnosef(CauseClock, "the clock says "+stamp(now)+", which is before the peer's root certificate begins"), "%v", err)
+	}
+	return failed(diagnose(CausePeerChain), "%v", err)
+}
+
+func (r *run) identity() (string, *failure) {
+	leaf := r.state.PeerCertificates[0]
+	id, err := identityOf(leaf)
+	if err != nil {
+		return "", failed(diagnosef(CauseProxy, "it presented a certificate for "+describe(leaf)), "%v", err)
+	}
+	if id != r.t.p.Peer {
+		return "", failed(diagnosef(CauseOtherNode, "it is "+id.String()), "found %s, expected %s", id, r.t.p.Peer)
+	}
+	return id.String(), nil
+}
+
+func identityOf(c *x509.Certificate) (certs.Identity, error) {
+	n, err := name.Parse(c.RawSubject)
+	if err != nil {
+		return certs.Identity{}, err
+	}
+	return certs.IdentityOf(n)
+}
+
+// describe says whose a certificate is that is not of this network.
+func describe(c *x509.Certificate) string {
+	who := quote(c.Subject.String())
+	if len(c.DNSNames) > 0 {
+		who += " (" + quote(strings.Join(c.DNSNames, ", ")) + ")"
+	}
+	return who
+}
+
+// disconnectReceipt is the id of the receipt of our DISCONNECT.
+const disconnectReceipt = "swptpeer-disconnect"
+
+func (r *run) connect(ctx context.Context) (string, *failure) {
+	r.stomp = newConn(r.tls, r.t.o.Timeout)
+	m := r.t.p.Manifest
+	headers := []frame.Header{{Key: "accept-version", Value: "1.2"}, {Key: "host", Value: m.Host}, {Key: "heart-beat", Value: ourBeats}}
+	if m.Login != nil {
+		headers = append(headers, frame.Header{Key: "login", Value: *m.Login})
+	}
+	if m.Passcode != nil {
+		headers = append(headers, frame.Header{Key: "passcode", Value: *m.Passcode})
+	}
+	// An error of writing is explained by what can still be read: an alert, or
+	// the end of the stream.
+	sendErr := r.stomp.send(frame.Stomp, headers, nil)
+	e, err := r.stomp.next(ctx, r.t.o.Timeout)
+	switch {
+	case err != nil && sendErr != nil:
+		return "", failed(classifyEnd(sendErr, r.own, false), "%v", sendErr)
+	case err != nil:
+		return "", failed(diagnose(CauseSTOMPTimeout), "%v within %s", err, r.t.o.Timeout)
+	case e.err != nil:
+		return "", failed(classifyEnd(e.err, r.own, false), "%s", endText(e.err))
+	case e.command == frame.Error:
+		return "", failed(classifyError(&e, false), "ERROR: %s", quote(e.get("message")))
+	case e.command != frame.Connected:
+		return "", failed(diagnose(CauseNoSTOMP), "found %s, expected CONNECTED", e.command)
+	case e.get("version") != "1.2":
+		return "", failed(diagnose(CauseNoSTOMP), "found the version %s, expected 1.2", quote(e.get("version")))
+	}
+	beats := e.get("heart-beat")
+	if r.beatSend, r.beatReceive, err = negotiate(beats); err != nil {
+		return "", failed(diagnose(CauseNoSTOMP), "%v", err)
+	}
+	found := "STOMP 1.2, heart-beat " + quote(beats)
+	if beats == "" {
+		found = "STOMP 1.2, no heart-beats"
+	}
+	if server := e.get("server"); server != "" {
+		found += ", server " + quote(server)
+	}
+	return found, nil
+}
+
+func endText(err error) string {
+	switch {
+	case errors.Is(err, io.EOF):
+		return "the server closed the connection"
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return "the connection ended in the middle of something"
+	}
+	return err.Error()
+}
+
+// unexpected explains an event that should not have come; sent says whether a
+// SEND awaits its receipt.
+func (r *run) unexpected(e *event, sent bool, expected string) *failure {
+	switch {
+	case e.err != nil:
+		return failed(classifyEnd(e.err, r.own, true), "%s", endText(e.err))
+	case e.command == frame.Error:
+		return failed(classifyError(e, sent), "ERROR: %s", quote(e.get("message")))
+	case e.command == frame.Receipt:
+		return failed(diagnose(CauseReceipt), "found the receipt %s, expected %s", quote(e.get("receipt-id")), expected)
+	}
+	return failed(diagnose(CauseNoSTOMP), "found %s, expected %s", e.command, expected)
+}
+
+func (r *run) linger(ctx context.Context) (string, *failure) {
+	e, err := r.stomp.next(ctx, r.t.o.Linger)
+	if errors.Is(err, errSilence) {
+		return fmt.Sprintf("not refused within %s", r.t.o.Linger), nil
+	}
+	if err != nil {
+		return "", failed(nil, "%v", err)
+	}
+	return "", r.unexpected(&e, false, "silence")
+}
+
+func (r *run) probe(ctx context.Context) (string, *failure) {
+	headers, m, err := r.t.message()
+	if err != nil {
+		return "", failed(diagnose(CauseMessage), "%v", err)
+	}
+	start := time.Now()
+	sendErr := r.stomp.send(frame.Send, headers, m.Body)
+	e, err := r.stomp.next(ctx, r.t.o.Timeout)
+	switch {
+	case err != nil && sendErr != nil:
+		return "", failed(classifyEnd(sendErr, r.own, true), "%v", sendErr)
+	case err != nil:
+		return "", failed(diagnose(CauseSTOMPTimeout), "no receipt of a %s within %s", m.Type, r.t.o.Timeout)
+	case e.err != nil || e.command != frame.Receipt || e.get("receipt-id") != m.ID:
+		return "", r.unexpected(&e, true, "the receipt "+quote(m.ID))
+	}
+	r.proven = true
+	return fmt.Sprintf("%s confirmed after %s", m.Type, round(time.Since(start))), nil
+}
+
+func (r *run) disconnect(ctx context.Context) (string, *failure) {
+	sendErr := r.stomp.send(frame.Disconnect, []frame.Header{{Key: "receipt", Value: disconnectReceipt}}, nil)
+	e, err := r.stomp.next(ctx, r.t.o.Timeout)
+	switch {
+	case err != nil && sendErr != nil:
+		return "", failed(classifyEnd(sendErr, r.own, true), "%v", sendErr)
+	case err != nil:
+		return "", failed(diagnose(CauseSTOMPTimeout), "no receipt of DISCONNECT within %s", r.t.o.Timeout)
+	case e.err != nil || e.command != frame.Receipt || e.get("receipt-id") != disconnectReceipt:
+		return "", r.unexpected(&e, false, "the receipt of DISCONNECT")
+	}
+	return "receipt", nil
+}
+
+// closeWait is how long the server is given to close a connection that both
+// sides have ended.
+const closeWait = time.Second
+
+func (r *run) finish(ctx context.Context) (string, *failure) {
+	// Our half is closed first, so that a server that waits for it goes on.
+	closeErr := r.tls.CloseWrite()
+	e, err := r.stomp.next(ctx, min(closeWait, r.t.o.Timeout))
+	switch {
+	case errors.Is(err, errSilence):
+		return "by us; the server leaves it to the client", nil
+	case err != nil:
+		return "", failed(nil, "%v", err)
+	case errors.Is(e.err, io.EOF):
+		return "both sides", nil
+	case e.err != nil:
+		if closeErr != nil {
+			return "by the server, before we could", nil
+		}
+		return "by the server, without the close_notify of TLS", nil
+	}
+	return "", r.unexpected(&e, false, "nothing after the receipt of DISCONNECT")
+}
+
+func round(d time.Duration) time.Duration {
+	switch {
+	case d < time.Millisecond:
+		return d.Round(time.Microsecond)
+	case d < time.Second:
+		return d.Round(10 * time.Microsecond)
+	}
+	return d.Round(time.Millisecond)
+}

@@ -1,0 +1,195 @@
+package stompcheck
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/swaptacular/swptpeer/certs/check"
+	"github.com/swaptacular/swptpeer/stompcheck/manifest"
+)
+
+// Tester tests one peer's servers.
+type Tester struct {
+	p Peering
+	o Options
+}
+
+// New returns a Tester of the peer. It refuses options that contradict each
+// other or exceed a limit, and a peering without the parts that judging needs.
+func New(p Peering, o Options) (*Tester, error) {
+	if p.OwnRoot == nil || p.PeerRoot == nil || p.Own.IsZero() || p.Peer.IsZero() {
+		return nil, errors.New("a peering needs both identities and both root certificates")
+	}
+	if !p.Own.Type().CanPeerWith(p.Peer.Type()) {
+		return nil, fmt.Errorf("%s and %s cannot be peers", p.Own, p.Peer)
+	}
+	if err := o.complete(); err != nil {
+		return nil, err
+	}
+	if o.Probe.make != nil {
+		if _, err := p.link(); err != nil {
+			return nil, fmt.Errorf("no probe can be made: %w", err)
+		}
+	}
+	return &Tester{p, o}, nil
+}
+
+// Run tests every server of the manifest at every address that its name resolves
+// to, at most Options.Parallel at a time. It opens one connection to an address,
+// and one more for each refusal that a negative test tries; it sends no message
+// that was not asked for.
+//
+// When ctx is done, open connections are ended with DISCONNECT and what has been
+// found so far is returned: the stages that did not run are skipped.
+func (t *Tester) Run(ctx context.Context) *Report {
+	rep := &Report{Own: t.p.Own, Peer: t.p.Peer, Started: t.o.Now()}
+	start := time.Now()
+	defer func() { rep.Took = time.Since(start) }()
+
+	own, ok := t.common(rep)
+	if !ok {
+		return rep
+	}
+	var jobs []*AddressReport
+	for _, server := range t.servers() {
+		jobs = append(jobs, t.resolve(ctx, server)...)
+	}
+	rep.Addresses = jobs
+	slots := make(chan struct{}, t.o.Parallel)
+	var wg sync.WaitGroup
+	for _, job := range jobs {
+		if !job.Address.IsValid() {
+			continue // the name could not be resolved
+		}
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			t.test(ctx, job, own)
+		})
+	}
+	wg.Wait()
+	if t.o.Negative {
+		rep.Refusals = t.negative(ctx, jobs)
+	}
+	return rep
+}
+
+// common runs the stages that concern the peer as a whole. own is what is wrong
+// with our own chain, or nil. ok is false if there is nothing to connect to, or
+// nothing to present: a chain that will not hold is presented nevertheless, so
+// that the report says what else there is to see.
+func (t *Tester) common(rep *Report) (own *Diagnosis, ok bool) {
+	add := func(s Stage) {
+		rep.Common = append(rep.Common, s)
+		if t.o.OnStage != nil {
+			t.o.OnStage(manifest.Server{}, netip.AddrPort{}, s)
+		}
+	}
+	switch {
+	case t.p.Deactivated:
+		add(Stage{ID: StageManifest, Outcome: check.Failed, Found: "found DEACTIVATED in the peer's folder", Diagnosis: diagnose(CauseDeactivatedByUs)})
+		add(Stage{ID: StageCredentials, Outcome: check.Skipped, StoppedBy: StageManifest})
+		return nil, false
+	case t.o.Server != nil && t.p.Manifest != nil:
+		add(Stage{ID: StageManifest, Outcome: check.Passed, Found: "only " + t.o.Server.String() + ", as asked"})
+	case t.p.Manifest == nil:
+		what := "no manifest"
+		if t.p.ManifestErr != nil {
+			what = t.p.ManifestErr.Error()
+		}
+		add(Stage{ID: StageManifest, Outcome: check.Failed, Found: what, Diagnosis: diagnose(CauseManifest)})
+	default:
+		add(Stage{ID: StageManifest, Outcome: check.Passed, Found: count(len(t.servers()), "server") + ", host " + quote(t.p.Manifest.Host) + ", destination " + quote(t.p.Manifest.Destination)})
+	}
+	start := time.Now()
+	own, err := t.p.judgeOwn(t.o.Certificate, t.o.Now())
+	if err != nil {
+		add(Stage{ID: StageCredentials, Outcome: check.Failed, Took: time.Since(start), Found: err.Error(), Diagnosis: own})
+		return own, t.p.Manifest != nil && own.Cause != CauseOwnKey
+	}
+	add(Stage{ID: StageCredentials, Outcome: check.Passed, Took: time.Since(start), Found: t.p.Own.String() + ", the chain holds in the peer's eyes"})
+	return nil, t.p.Manifest != nil
+}
+
+// count says, for example, "1 server" or "3 servers".
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return strconv.Itoa(n) + " " + what + "s"
+}
+
+// servers are those to be tested, each once: repeats in a manifest are weights.
+func (t *Tester) servers() []manifest.Server {
+	if t.o.Server != nil {
+		return []manifest.Server{*t.o.Server}
+	}
+	var out []manifest.Server
+	seen := map[manifest.Server]bool{}
+	for _, s := range t.p.Manifest.Servers {
+		if !seen[s] {
+			seen[s] = true
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// resolve returns a report to be filled for every address of a server, or one
+// that failed.
+func (t *Tester) resolve(ctx context.Context, server manifest.Server) []*AddressReport {
+	if ip, err := netip.ParseAddr(server.Host); err == nil {
+		return []*AddressReport{{
+			Server: server, Address: netip.AddrPortFrom(ip, server.Port),
+			Stages: []Stage{{ID: StageDNS, Outcome: check.Passed, Found: "an address, nothing to resolve"}},
+		}}
+	}
+	start := time.Now()
+	lookup, cancel := context.WithTimeout(ctx, t.o.Timeout)
+	ips, err := t.o.Resolve(lookup, server.Host)
+	cancel()
+	took := time.Since(start)
+	if err == nil && len(ips) == 0 {
+		err = errors.New("the name has no addresses")
+	}
+	a := &AddressReport{Server: server}
+	r := &run{t: t, rep: a}
+	switch {
+	case ctx.Err() != nil:
+		r.interrupted = true
+		r.add(Stage{ID: StageDNS, Outcome: check.Skipped, Found: wasInterrupted})
+	case err != nil:
+		r.stopped = StageDNS
+		r.add(Stage{ID: StageDNS, Outcome: check.Failed, Took: took, Found: err.Error(), Diagnosis: classifyResolve(err)})
+	}
+	if len(a.Stages) > 0 {
+		r.skipFrom(StageTCP)
+		r.conclude()
+		return []*AddressReport{a}
+	}
+	for i := range ips {
+		ips[i] = ips[i].Unmap()
+	}
+	slices.SortStableFunc(ips, netip.Addr.Compare)
+	ips = slices.Compact(ips)
+	var names []string
+	for _, ip := range ips {
+		names = append(names, ip.String())
+	}
+	s := Stage{ID: StageDNS, Outcome: check.Passed, Took: took, Found: strings.Join(names, ", ")}
+	if t.o.OnStage != nil {
+		t.o.OnStage(server, netip.AddrPort{}, s)
+	}
+	var out []*AddressReport
+	for _, ip := range ips {
+		out = append(out, &AddressReport{Server: server, Address: netip.AddrPortFrom(ip, server.Port), Stages: []Stage{s}})
+	}
+	return out
+}
