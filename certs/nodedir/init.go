@@ -101,7 +101,7 @@ type initializer struct {
 	path string
 	req  InitRequest
 	opts Options
-	// madeDB: db/ was made for the lock in it.
+	// madeDB: db/ was made by this run, for the lock in it.
 	madeDB bool
 }
 
@@ -232,13 +232,11 @@ func onlyOnce(ask func() ([]byte, error)) func() ([]byte, error) {
 
 // carryOut makes the folder, plans again under the lock, and commits.
 func (in *initializer) carryOut(ctx context.Context, shown *initDraft, key *initKey) (done *initDraft, err error) {
-	db := filepath.Join(in.path, dirDB)
-	_, dbErr := os.Lstat(db)
-	in.madeDB = errors.Is(dbErr, fs.ErrNotExist)
-	undo, err := makeFolders(in.path, db)
+	made, undo, err := makeFolders(in.path, filepath.Join(in.path, dirDB))
 	if err != nil {
 		return nil, err
 	}
+	in.madeDB = len(made) > 0
 	err = withLock(ctx, in.path, in.opts, func() (err error) {
 		if done, err = in.plan(key); err != nil || done.Nothing {
 			return err // nothing: another process did the same
@@ -263,11 +261,10 @@ func (in *initializer) carryOut(ctx context.Context, shown *initDraft, key *init
 	return done, nil
 }
 
-// makeFolders makes the folders that do not exist, with their parents, and
-// returns a function that removes those again that it made, as far as they are
-// empty.
-func makeFolders(paths ...string) (undo func(), err error) {
-	var made []string
+// makeFolders makes the folders that do not exist, with their parents. It
+// returns those that it made, and a function that removes them again as far as
+// they are empty.
+func makeFolders(paths ...string) (made []string, undo func(), err error) {
 	undo = func() {
 		for _, p := range slices.Backward(made) {
 			if os.Remove(p) != nil {
@@ -276,49 +273,56 @@ func makeFolders(paths ...string) (undo func(), err error) {
 		}
 	}
 	for _, p := range paths {
-		if p, err = filepath.Abs(p); err != nil {
-			undo()
-			return nil, err
-		}
-		var missing []string
-		for ; ; p = filepath.Dir(p) {
-			fi, err := os.Stat(p)
-			if err == nil && !fi.IsDir() {
-				err = fmt.Errorf("%s: found a file, expected a folder", p)
+		missing, err := missingFolders(p)
+		for _, p := range slices.Backward(missing) {
+			if err == nil {
+				err = os.Mkdir(p, modeDir)
+			}
+			if errors.Is(err, fs.ErrExist) {
+				err = nil // another process was faster
+				continue
 			}
 			if err == nil {
-				break
-			}
-			if !errors.Is(err, fs.ErrNotExist) {
-				undo()
-				return nil, err
-			}
-			missing = append(missing, p)
-		}
-		for _, p := range slices.Backward(missing) {
-			if err := os.Mkdir(p, modeDir); err != nil && !errors.Is(err, fs.ErrExist) {
-				undo()
-				return nil, err
-			} else if err == nil {
 				made = append(made, p)
-				if err := errors.Join(os.Chmod(p, modeDir), syncFolder(filepath.Dir(p))); err != nil {
-					undo()
-					return nil, err
-				}
+				err = os.Chmod(p, modeDir) // whatever the umask
 			}
+			if err == nil {
+				syncFolder(filepath.Dir(p))
+			}
+		}
+		if err != nil {
+			undo()
+			return nil, nil, err
 		}
 	}
-	return undo, nil
+	return made, undo, nil
 }
 
-// syncFolder makes a new entry of a folder survive a power loss. Where folders
-// cannot be synced, nothing can be done.
-func syncFolder(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil // a parent that we may enter but not read
+// missingFolders lists what has to be made for path to be a folder, the path
+// itself first.
+func missingFolders(path string) (missing []string, err error) {
+	if path, err = filepath.Abs(path); err != nil {
+		return nil, err
 	}
-	defer f.Close()
-	_ = f.Sync()
-	return nil
+	for ; ; path = filepath.Dir(path) {
+		fi, err := os.Stat(path)
+		switch {
+		case err == nil && !fi.IsDir():
+			return nil, fmt.Errorf("%s: found a file, expected a folder", path)
+		case err == nil:
+			return missing, nil
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, err
+		}
+		missing = append(missing, path)
+	}
+}
+
+// syncFolder makes a new entry of a folder survive a power loss, as far as the
+// system lets us: a parent may be closed to reading.
+func syncFolder(path string) {
+	if f, err := os.Open(path); err == nil {
+		_ = f.Sync()
+		f.Close()
+	}
 }

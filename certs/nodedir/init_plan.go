@@ -48,14 +48,21 @@ func (in *initializer) plan(key *initKey) (*initDraft, error) {
 	}
 	dr.Changes = withoutKeys(tx.Changes())
 	dr.Nothing = len(dr.Changes) == 0
-	dr.decision = typ.Words() + ": make " + strings.Join(f.missingFiles(), ", ")
+	dr.decision = typ.Words() + ": make " + strings.Join(filesOf(dr.Changes), ", ")
 	in.describe(dr, m)
 	return dr, nil
 }
 
-// missingFiles lists the files that do not exist, for comparing two plans.
-func (f *found) missingFiles() []string {
-	return slices.DeleteFunc(slices.Clone(initFiles), func(n string) bool { return f.exists[n] })
+// filesOf lists the files that are made, for comparing two plans: without the
+// root certificate's in certs/, whose name is its serial number.
+func filesOf(changes []durable.Change) []string {
+	var out []string
+	for _, c := range changes {
+		if c.Action != durable.ActionMkdir && !strings.HasPrefix(c.Path, dirCerts+"/") {
+			out = append(out, c.Path)
+		}
+	}
+	return out
 }
 
 // identity decides which node this is. Everything that says so must agree. The
@@ -227,7 +234,7 @@ func (m *maker) put(tx *durable.Tx, path string, data []byte) {
 // which is in it, but it is still this run that makes it.
 func (m *maker) mkdir(tx *durable.Tx, path string) error {
 	there, err := m.found.d.exists(path)
-	if err == nil && (!there || path == dirDB && m.in.madeDB) {
+	if err == nil && (!there || path == dirDB && m.in.madeDB && !m.found.established()) {
 		tx.Mkdir(path, modeDir)
 	}
 	return err
