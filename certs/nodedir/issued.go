@@ -48,6 +48,7 @@ func (d *Dir) issuedToNode(id string) ([]indexRow, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", d.file(fileIndex), 1+bytes.Count(data[:start], []byte("\n")), err)
 		}
+		row.Line = 1 + bytes.Count(data[:start], []byte("\n"))
 		rows = append(rows, row)
 	}
 }
