@@ -252,7 +252,7 @@ func checkDER(v cryptobyte.String, depth int) error {
 		const constructed = 0x20
 		universal := tag&0xc0 == 0
 		// X.690, 10.2: strings are primitive in DER. Only these are constructed.
-		isStructure := tag == cbasn1.SEQUENCE || tag == cbasn1.SET
+		isStructure := tag&0x1f == cbasn1.SEQUENCE&0x1f || tag&0x1f == cbasn1.SET&0x1f
 		if universal && (tag&constructed != 0) != isStructure {
 			return fmt.Errorf("found identifier octet 0x%02x, which DER does not have", uint8(tag))
 		}
