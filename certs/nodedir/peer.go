@@ -116,7 +116,7 @@ func (d *Dir) Peer(id string) (*Peer, error) {
 // becomes a path.
 func (d *Dir) resolvePeer(id string) (string, error) {
 	if len(id) < minPrefix || len(id) > 32 || strings.Trim(id, "0123456789abcdef") != "" {
-		return "", fmt.Errorf("%w: found %q, expected a node id, or at least its first %d digits, in lowercase hex", ErrUnknown, id, minPrefix)
+		return "", fmt.Errorf("%w: found %.40q, expected a node id, or at least its first %d digits, in lowercase hex", ErrUnknown, id, minPrefix)
 	}
 	if _, err := certs.ParseNodeID(id); err == nil {
 		if ok, err := d.exists(path.Join(dirPeers, id)); err != nil {
