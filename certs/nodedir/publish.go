@@ -29,7 +29,7 @@ type BundleResult struct {
 // otherwise the same line gives the same bytes again. The times in the archive
 // are Options.SourceDate, or the line's.
 //
-// The bundle is written under a temporary name and verified as a peer would.
+// The bundle is verified as a peer would, and written under a temporary name.
 // Then the directory is changed, and last the bundle gets its name: whoever has
 // a bundle can be sure that the directory knows of it.
 func (d *Dir) CreateBundle(ctx context.Context, out string, overwrite bool, ch Change) (*BundleResult, error) {
@@ -67,6 +67,9 @@ func (p *publication) plan(v *view) (*draft, error) {
 	}
 	if err := v.checkManifest(); err != nil {
 		return nil, err
+	}
+	if err := certs.CheckRoot(v.root, v.now).Err(); err != nil {
+		return nil, fmt.Errorf("%w: %s: %w", ErrRejected, v.file(fileRootCert), err)
 	}
 	current, line, err := v.nextUpdatedAt(&p.digest)
 	if err != nil {
@@ -111,7 +114,7 @@ func (p *publication) plan(v *view) (*draft, error) {
 	return dr, nil
 }
 
-// stage writes the bundle under a temporary name and verifies it.
+// stage writes the bundle under a temporary name.
 func (p *publication) stage(v *view, s *signer, req *certs.Request) (err error) {
 	if p.staged, err = durable.CreateFile(p.out, modeFile, p.overwrite); err != nil {
 		return err
@@ -120,8 +123,8 @@ func (p *publication) stage(v *view, s *signer, req *certs.Request) (err error) 
 	if modified.IsZero() {
 		modified = p.updatedAt.Time()
 	}
-	out := &counter{file: p.staged}
-	p.omitted, err = bundle.Create(out, bundle.Source{
+	// Create verifies, as a peer would, before it writes the first byte.
+	p.omitted, err = bundle.Create(p.staged, bundle.Source{
 		Root:      v.root,
 		Request:   req,
 		Dir:       v.file(dirNodeInfo),
@@ -130,28 +133,13 @@ func (p *publication) stage(v *view, s *signer, req *certs.Request) (err error) 
 		Modified:  modified,
 	})
 	if err != nil {
-		return fmt.Errorf("info-bundle: %w", err)
+		return err
 	}
-	b, report := bundle.Verify(p.staged, out.size, bundle.VerifyOptions{Name: p.out, Time: v.now, ExpectNodeID: v.identity.ID(), ExpectType: v.identity.Type()})
-	if b == nil {
-		return fmt.Errorf("%w: the info-bundle that was made breaks a rule: %w", ErrRejected, report.Err())
+	digest, err := bundle.ContentDigest(v.file(dirNodeInfo))
+	if err == nil && digest != p.digest {
+		err = fmt.Errorf("%s was changed while the info-bundle was made: nothing was done; run the command again", v.file(dirNodeInfo))
 	}
-	if b.NodeInfo.ContentDigest() != p.digest {
-		return fmt.Errorf("%s was changed while the info-bundle was made: nothing was done; run the command again", v.file(dirNodeInfo))
-	}
-	return nil
-}
-
-// counter counts what is written to a new file.
-type counter struct {
-	file *durable.NewFile
-	size int64
-}
-
-func (c *counter) Write(p []byte) (int, error) {
-	n, err := c.file.Write(p)
-	c.size += int64(n)
-	return n, err
+	return err
 }
 
 // checkManifest judges nodeinfo/stomp.toml.
