@@ -3,6 +3,7 @@ package strictzip
 import (
 	"bytes"
 	"fmt"
+	"math"
 )
 
 // maxDescriptor is the length of a data descriptor with signature and 64-bit sizes (APPNOTE
@@ -121,7 +122,7 @@ func (o *opener) readLocal(s *stream, sp span) (descLen int, wide, ok bool) {
 	for _, f := range []struct {
 		what           string
 		local, central uint64
-	}{{"checksum", uint64(crc), uint64(sp.crc)}, {"compressed size", csize, uint64(sp.csize)}, {"size", usize, uint64(sp.usize)}} {
+	}{{"checksum", uint64(crc), uint64(sp.crc)}, {"compressed size", csize, uint64(sp.csize)}, {"size", min(usize, math.MaxInt64), uint64(sp.usize)}} {
 		if f.local != f.central && !(hasDescriptor && f.local == 0) {
 			format := "%d"
 			if f.what == "checksum" {

@@ -1,6 +1,7 @@
 package strictzip
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"strings"
@@ -87,16 +88,22 @@ func notAnElement(element string) string {
 	case ".", "..":
 		return fmt.Sprintf("an element %q", element)
 	}
-	if isASCII(element) {
-		return ""
+	// Some file systems and programs normalize names: U+2025 becomes "..", U+FF0F "/".
+	if strings.ContainsAny(element, slashes) {
+		return "a character that is a slash when normalized (NFKC): " + quote(element)
 	}
-	// Some file systems and programs normalize names: U+2025 is "..", U+FF0F is "/".
-	switch form := norm.NFKC.String(element); {
-	case form == ".", form == "..", strings.ContainsAny(form, `/\`):
-		return "an element that is a path when normalized (NFKC): " + quote(element)
+	// Longer elements cannot become so short.
+	if len(element) <= len("..")*utf8.UTFMax && !isASCII(element) {
+		if form := norm.NFKC.String(element); form == "." || form == ".." {
+			return fmt.Sprintf("an element that is %q when normalized (NFKC): %s", form, quote(element))
+		}
 	}
 	return ""
 }
+
+// slashes are all the characters whose compatibility decomposition contains a slash or
+// backslash (Unicode 15; a test compares the list with the tables).
+const slashes = "\u2100\u2101\u2105\u2106\ufe68\uff0f\uff3c"
 
 // devices of Windows, whatever follows the first dot of a name. CONIN$ and
 // CONOUT$ are the console, the superscript digits count as digits.
@@ -138,32 +145,80 @@ func isASCII(s string) bool {
 	return true
 }
 
-// folder maps names to one form each for those that differ only by case or
+// A caseFolder maps names to one form each for those that differ only by case or
 // Unicode form: caseless matching after compatibility decomposition (Unicode
 // 3.13 D146), without characters that are ignored by default. It is wider than what
 // any one file system does.
-type folder struct{ caser cases.Caser }
+//
+// It works by character and remembers: a hostile archive may hold megabytes of characters
+// that decompose to eighteen others.
+type caseFolder struct {
+	caser cases.Caser
+	known map[rune]folded
+	buf   []byte
+}
 
-func newFolder() folder { return folder{cases.Fold()} }
+type folded struct {
+	text  string
+	marks bool // has combining characters, whose order may have to change
+}
 
-func (f folder) fold(element string) string {
+// maxKnown characters are remembered. Names of people have far fewer.
+const maxKnown = 4096
+
+func newCaseFolder() *caseFolder {
+	return &caseFolder{caser: cases.Fold(), known: make(map[rune]folded)}
+}
+
+func (f *caseFolder) fold(element string) string {
 	if isASCII(element) {
 		return strings.ToLower(element)
 	}
-	s := strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) || unicode.Is(unicode.Variation_Selector, r) {
-			return -1
+	b, marks := f.buf[:0], false
+	for _, r := range norm.NFD.String(element) {
+		to, ok := f.known[r]
+		if !ok {
+			to = f.foldRune(r)
+			if len(f.known) < maxKnown {
+				f.known[r] = to
+			}
 		}
-		return r
-	}, element)
-	s = norm.NFKD.String(f.caser.String(norm.NFD.String(s)))
-	return norm.NFKD.String(f.caser.String(s))
+		b = append(b, to.text...)
+		marks = marks || to.marks
+	}
+	f.buf = b
+	if marks {
+		b = norm.NFD.Bytes(b)
+	}
+	if len(b) > maxFolded {
+		sum := sha256.Sum256(b)
+		return "\x00" + string(sum[:])
+	}
+	return string(b)
+}
+
+// maxFolded bytes of a form are kept as they are; of longer ones the digest has to do.
+const maxFolded = 255
+
+func (f *caseFolder) foldRune(r rune) folded {
+	if unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) || unicode.Is(unicode.Variation_Selector, r) {
+		return folded{}
+	}
+	s := norm.NFKD.String(f.caser.String(norm.NFD.String(string(r))))
+	s = norm.NFKD.String(f.caser.String(s))
+	out := folded{text: s}
+	for i := 0; i < len(s); {
+		p := norm.NFD.PropertiesString(s[i:])
+		out.marks = out.marks || p.CCC() != 0
+		i += max(1, p.Size())
+	}
+	return out
 }
 
 // A tree is the folders and files that a list of names makes, to find names
 // that exclude each other.
 type tree struct {
-	folder folder
+	folder *caseFolder
 	nodes  map[treeKey]*treeNode
 	count  int
 }
@@ -183,7 +238,7 @@ type treeNode struct {
 }
 
 func newTree(names int) *tree {
-	return &tree{folder: newFolder(), nodes: make(map[treeKey]*treeNode, names)}
+	return &tree{folder: newCaseFolder(), nodes: make(map[treeKey]*treeNode, names)}
 }
 
 // treeRules are the rules that add applies.

@@ -1,0 +1,74 @@
+package strictzip
+
+import (
+	"strings"
+	"testing"
+	"unicode"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+)
+
+// The list of characters that become slashes is complete.
+func TestSlashes(t *testing.T) {
+	var found strings.Builder
+	for r := rune(0x80); r <= unicode.MaxRune; r++ {
+		if strings.ContainsAny(norm.NFKC.String(string(r)), `/\`) {
+			found.WriteRune(r)
+		}
+	}
+	if found.String() != slashes {
+		t.Errorf("characters %+q, expected %+q", found.String(), slashes)
+	}
+}
+
+// Folding by character is folding of the whole.
+func TestFold(t *testing.T) {
+	f, caser := newCaseFolder(), cases.Fold()
+	whole := func(s string) string {
+		s = norm.NFKD.String(caser.String(norm.NFD.String(s)))
+		return norm.NFKD.String(caser.String(s))
+	}
+	for _, s := range []string{
+		"", "abc", "ABC", "Stra\u00dfe", "\u0130stanbul", "\u1e9e", "\ufb03", "\u03a3\u03c3\u03c2", "caf\u00e9", "cafe\u0301",
+		"a\u0327\u0301", "a\u0301\u0327", "\u1fb3", "\u0345\u0301", "\uac00", "\u1112\u1161\u11ab", "\ufdfa", "\u01c4", "\u212b", "\u1e69\u0323",
+	} {
+		if got, want := f.fold(s), whole(s); got != want {
+			t.Errorf("%+q folds to %+q, expected %+q", s, got, want)
+		}
+	}
+	for r := rune(0x80); r < 0x30000; r++ { // nothing beyond decomposes or has a case
+		if unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) || unicode.Is(unicode.Variation_Selector, r) || r >= 0xd800 && r < 0xe000 {
+			continue
+		}
+		if got, want := f.fold("a"+string(r)), whole("a"+string(r)); got != want {
+			t.Fatalf("%U after a folds to %+q, expected %+q", r, got, want)
+		}
+	}
+	if long := f.fold(strings.Repeat("\u00e9", 1000)); len(long) != 33 || long == f.fold(strings.Repeat("\u00e9", 999)) {
+		t.Errorf("long names fold to %q", long)
+	}
+}
+
+func TestCheckName(t *testing.T) {
+	for _, name := range []string{"a", "a/", "a/b.c", "\u00e9", "stomp.toml", ".hidden", "a b", "a?"} {
+		if err := CheckName(name); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	for name, want := range map[string]string{
+		"":          "zip.name-traversal",
+		"/":         "zip.name-absolute",
+		"../x":      "zip.name-traversal",
+		"/x":        "zip.name-absolute",
+		`a\b`:       "zip.name-backslash",
+		"CON":       "zip.name-reserved",
+		"a\u202eb":  "zip.name-control",
+		"\xff":      "zip.name-encoding",
+		"\uff0fetc": "zip.name-traversal",
+	} {
+		if err := CheckName(name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, expected %s", name, err, want)
+		}
+	}
+}
