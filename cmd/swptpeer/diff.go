@@ -63,7 +63,7 @@ func runBundleDiff(c *call) error {
 		c.printDiff(diffs)
 	}
 	if forbidden > 0 {
-		return withHint(refusef("%s: %s that must not be", c.args[1], plural(forbidden, "change")),
+		return withHint(refusef("%s: found %s that a newer bundle of the same node may not have", c.args[1], plural(forbidden, "change")),
 			"do not take this bundle before its owner has explained it over another channel")
 	}
 	return nil
@@ -115,7 +115,7 @@ func compareBundles(a, b *bundle.Bundle) []difference {
 		out = append(out, difference{"root certificate", "serial " + serialText(a.Root.Certificate), "serial " + serialText(b.Root.Certificate),
 			false, "peers refuse every root certificate but the first, byte for byte"})
 	}
-	if !bytes.Equal(a.Request.Raw, b.Request.Raw) {
+	if keyA == keyB && !bytes.Equal(a.Request.Raw, b.Request.Raw) {
 		out = append(out, difference{"signing request", "the request", "another request for the same key", true, ""})
 	}
 	sameContent := a.NodeInfo.ContentDigest() == b.NodeInfo.ContentDigest()
@@ -140,7 +140,8 @@ func compareFiles(a, b *bundle.Bundle) []difference {
 	files := func(x *bundle.Bundle) map[string]string {
 		m := map[string]string{}
 		for _, e := range x.NodeInfo.Archive.Entries() {
-			if !strings.HasSuffix(e.Name, "/") {
+			// updated-at.txt has its own line.
+			if !strings.HasSuffix(e.Name, "/") && e.Name != "updated-at.txt" {
 				m[e.Name] = fmt.Sprintf("%d bytes, SHA-256 %x", e.Size, e.SHA256)
 			}
 		}

@@ -191,6 +191,9 @@ func (c *call) showInit(res *nodedir.InitResult) error {
 	if c.quiet {
 		return nil
 	}
+	if !slices.Contains(res.Created, "private/root-ca.key") {
+		return nil
+	}
 	c.note("keep private/root-ca.key and its password safe and secret: they cannot be made again")
 	c.note("next: put what you want to publish into nodeinfo/, then \"swptpeer bundle create FILE.zip\"")
 	return nil
