@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/swaptacular/swptpeer/certs/chain"
@@ -85,7 +86,7 @@ func VerifyClient(presented []*x509.Certificate, ownRoot *x509.Certificate, at t
 		return Identity{}, refuse(ReasonPath, "%w", err)
 	}
 	if len(path) != clientPath || !path[clientPath-1].Equal(ownRoot) {
-		return Identity{}, refuse(ReasonShape, "found a path of %d certificates, expected %d: server certificate, the peer certificate that we issued, our root", len(path), clientPath)
+		return Identity{}, refuse(ReasonShape, "found %s, expected three: a server certificate, the peer certificate that we issued, our root certificate", pathText(path))
 	}
 	peer, err := identityOfRaw(path[1].RawSubject)
 	if err != nil {
@@ -130,7 +131,7 @@ func VerifyServer(presented []*x509.Certificate, peerRoot *x509.Certificate, at 
 		return refuse(ReasonPath, "%w", err)
 	}
 	if len(path) != serverPath || !path[serverPath-1].Equal(peerRoot) {
-		return refuse(ReasonShape, "found a path of %d certificates, expected %d: server certificate, the peer's root", len(path), serverPath)
+		return refuse(ReasonShape, "found %s, expected two: a server certificate, the peer's root certificate", pathText(path))
 	}
 	id, err := leafIdentity(leaf)
 	if err != nil {
@@ -160,6 +161,19 @@ func presentedLeaf(presented []*x509.Certificate, root *x509.Certificate) (*x509
 		}
 	}
 	return presented[0], nil
+}
+
+// pathText says of every certificate in a path what and whose it is.
+func pathText(path []*x509.Certificate) string {
+	words := make([]string, len(path))
+	for i, c := range path {
+		whose := nameText(c.RawSubject)
+		if id, err := identityOfRaw(c.RawSubject); err == nil {
+			whose = id.String()
+		}
+		words[i] = fmt.Sprintf("%s certificate of %s", KindOf(c), whose)
+	}
+	return strings.Join(words, ", ")
 }
 
 // constrainedTo checks that a peer certificate confines its holder to its own
