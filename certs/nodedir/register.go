@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -89,6 +90,10 @@ var (
 		Advice:   "a peer issues one certificate to a node and never another: ask its operator why there are two; nothing was changed",
 	}
 )
+
+// RegisterRules lists the rules of [Dir.RegisterPeer] that are not
+// [certs.CheckPeer]'s.
+func RegisterRules() []*check.Rule { return slices.Clone(registerRules) }
 
 // registerRules is the table of them, in the order of checking.
 var registerRules = []*check.Rule{
