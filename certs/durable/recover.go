@@ -3,6 +3,7 @@ package durable
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 )
 
 // Recovery says what Recover found. The zero Recovery means that there was
@@ -90,4 +91,32 @@ func Pending(root, name string) (bool, error) {
 	defer d.close()
 	found, err := (&journal{disk: d, name: name}).find()
 	return len(found) > 0, err
+}
+
+// PendingPaths lists, without changing anything, the paths that the interrupted
+// change concerns: until Recover, each of them may be in its old state, in its
+// new one, or gone. It is empty if nothing is pending, or if what is pending had
+// not begun to change anything. A journal that cannot be read is an error.
+func PendingPaths(root, name string) ([]string, error) {
+	if err := checkJournalName(name); err != nil {
+		return nil, err
+	}
+	d, err := openDisk(root, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer d.close()
+	j := &journal{disk: d, name: name}
+	found, err := j.find()
+	if err != nil || len(found) == 0 || found[0] == newSuffix {
+		return nil, err
+	}
+	p, err := j.read(found[0])
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil // completed just now by its own process
+	}
+	if err != nil {
+		return nil, fmt.Errorf("journal of an interrupted change, %s%s: %w", name, found[0], err)
+	}
+	return p.paths(), nil
 }
