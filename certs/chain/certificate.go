@@ -44,18 +44,20 @@ var understood = []asn1.ObjectIdentifier{
 // certificate is what is known of one certificate. Everything is read anew from
 // the DER, so that a caller's edits to the parsed fields have no effect.
 type certificate struct {
-	given           *x509.Certificate
-	x               *x509.Certificate
-	subject, issuer name.Name
-	isRoot          bool
+	given   *x509.Certificate
+	x       *x509.Certificate
+	subject name.Name
+	isRoot  bool
 
 	examined    bool // by examine, whose results follow
+	issuer      name.Name
 	constraints *NameConstraints
 	names       []generalName
 	malformed   error
 }
 
-// read parses the DER and both names; the extensions wait for examine.
+// read parses the DER and the subject. The rest costs strangers a signature: it
+// waits for examine.
 func read(given *x509.Certificate) (*certificate, error) {
 	if len(given.Raw) > MaxCertificateBytes {
 		return nil, fmt.Errorf("found %d bytes, expected at most %d", len(given.Raw), MaxCertificateBytes)
@@ -68,22 +70,23 @@ func read(given *x509.Certificate) (*certificate, error) {
 	if c.subject, err = name.Parse(x.RawSubject); err != nil {
 		return nil, fmt.Errorf("subject: %w", err)
 	}
-	if c.issuer, err = name.Parse(x.RawIssuer); err != nil {
-		return nil, fmt.Errorf("issuer: %w", err)
-	}
 	return c, nil
 }
 
-// examine reads nameConstraints and all names that constraints apply to, once.
+// examine reads the issuer, nameConstraints and all names that constraints apply
+// to, once.
 func (c *certificate) examine() error {
 	if !c.examined {
 		c.examined = true
-		c.malformed = c.parseExtensions()
+		c.malformed = c.parse()
 	}
 	return c.malformed
 }
 
-func (c *certificate) parseExtensions() error {
+func (c *certificate) parse() (err error) {
+	if c.issuer, err = name.Parse(c.x.RawIssuer); err != nil {
+		return fmt.Errorf("issuer: %w", err)
+	}
 	if !c.subject.IsEmpty() {
 		c.names = append(c.names, generalName{form: DirectoryName, name: c.subject, from: "subject"})
 		for _, address := range c.subject.Values(name.EmailAddress) {
@@ -91,7 +94,6 @@ func (c *certificate) parseExtensions() error {
 		}
 	}
 	for _, e := range c.x.Extensions {
-		var err error
 		switch {
 		case e.Id.Equal(oidNameConstraints):
 			c.constraints, err = ParseNameConstraints(e.Value)

@@ -18,10 +18,11 @@ const (
 	// included. Paths of the network have 2 or 3; other PKIs rarely have 5.
 	MaxLength = 10
 	// MaxIntermediates is the greatest number of intermediates. A peer needs 1;
-	// each costs a parse and the preparation of two names.
-	MaxIntermediates = 64
+	// each costs a parse and the preparation of its subject, which can be
+	// made to take milliseconds.
+	MaxIntermediates = 32
 	// MaxSignatures is the greatest number of signatures verified for one
-	// leaf, as in crypto/x509: about 5 ms with RSA 3072, 100 ms with the
+	// leaf, as in crypto/x509: some 20 ms with RSA 3072, some 100 ms with the
 	// greatest keys.
 	MaxSignatures = 100
 	// MaxCandidates is the greatest number of times that a certificate is

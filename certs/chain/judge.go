@@ -13,7 +13,7 @@ func (s *search) checkLeaf(leaf *certificate) *Error {
 // checkAny makes the checks that hold for every certificate.
 func (s *search) checkAny(c *certificate) *Error {
 	if err := c.examine(); err != nil {
-		return &Error{Reason: Malformed, Found: "an extension that cannot be read", Expected: "DER as in RFC 5280", Err: err}
+		return &Error{Reason: Malformed, Found: "an issuer or an extension that cannot be read", Expected: "DER as in RFC 5280", Err: err}
 	}
 	if err := c.checkCritical(); err != nil {
 		return err

@@ -21,8 +21,14 @@ func prepare(s string) (string, bool) {
 		// Nearly all names; NFKC changes nothing and nothing is prohibited.
 		return collapse(mapASCII(s)), true
 	}
-	s = mapRunes(s)
-	s = norm.NFKC.String(fold(norm.NFKC.String(fold(norm.NFKC.String(s)))))
+	s = norm.NFKC.String(mapRunes(s))
+	for range 2 {
+		folded := fold(s)
+		if folded == s {
+			break
+		}
+		s = norm.NFKC.String(folded)
+	}
 	for _, r := range s {
 		if prohibited(r) {
 			return "", false
@@ -90,13 +96,20 @@ func fold(s string) string {
 	var b strings.Builder
 	b.Grow(len(s))
 	for _, r := range s {
-		if f, ok := fullFold[r]; ok {
+		if unicode.SimpleFold(r) == r && !mayFoldFully(r) {
+			b.WriteRune(r) // most scripts have no case
+		} else if f, ok := fullFold[r]; ok {
 			b.WriteString(f)
 		} else {
 			b.WriteRune(simpleFold(r))
 		}
 	}
 	return b.String()
+}
+
+// mayFoldFully spares most characters the look into fullFold.
+func mayFoldFully(r rune) bool {
+	return 0xDF <= r && r <= 0x587 || 0x1E96 <= r && r <= 0x1FFC || 0xFB00 <= r && r <= 0xFB17
 }
 
 // simpleFold picks one representative of the runes that differ only by case.
