@@ -25,6 +25,7 @@ import (
 	"github.com/swaptacular/swptpeer/certs/check"
 	"github.com/swaptacular/swptpeer/stompcheck"
 	"github.com/swaptacular/swptpeer/stompcheck/frame"
+	"github.com/swaptacular/swptpeer/stompcheck/internal/reference"
 	"github.com/swaptacular/swptpeer/stompcheck/manifest"
 	"github.com/swaptacular/swptpeer/stompcheck/server"
 )
@@ -96,7 +97,7 @@ func outsider(t testing.TB) tls.Certificate {
 	}
 	tmpl := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "proxy.example"}, DNSNames: []string{"proxy.example"},
-		NotBefore: inTime.Add(-time.Hour), NotAfter: inTime.Add(time.Hour),
+		NotBefore: reference.InTime.Add(-time.Hour), NotAfter: reference.InTime.Add(time.Hour),
 	}
 	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
 	if err != nil {
@@ -108,7 +109,7 @@ func outsider(t testing.TB) tls.Certificate {
 // TestCauses produces every cause with a real listener, and expects it to be
 // named.
 func TestCauses(t *testing.T) {
-	aa := keyPair(t, "aa")
+	aa := reference.KeyPair(t, "aa")
 	good := &tls.Config{Certificates: []tls.Certificate{aa}, ClientAuth: tls.RequireAnyClientCert}
 	say := func(text string) func(*tls.Conn) {
 		return func(tc *tls.Conn) {
@@ -174,19 +175,19 @@ func TestCauses(t *testing.T) {
 		{"deactivated by us", real(), func(p *stompcheck.Peering) { p.Deactivated = true },
 			stompcheck.Options{}, stompcheck.StageManifest, stompcheck.CauseDeactivatedByUs, ""},
 		{"key of another certificate", real(), nil,
-			stompcheck.Options{Certificate: tls.Certificate{Certificate: keyPair(t, "ca").Certificate, PrivateKey: keyPair(t, "da").PrivateKey}},
+			stompcheck.Options{Certificate: tls.Certificate{Certificate: reference.KeyPair(t, "ca").Certificate, PrivateKey: reference.KeyPair(t, "da").PrivateKey}},
 			stompcheck.StageCredentials, stompcheck.CauseOwnKey, ""},
-		{"no certificate", real(), nil, stompcheck.Options{Certificate: tls.Certificate{PrivateKey: keyPair(t, "ca").PrivateKey}},
+		{"no certificate", real(), nil, stompcheck.Options{Certificate: tls.Certificate{PrivateKey: reference.KeyPair(t, "ca").PrivateKey}},
 			stompcheck.StageCredentials, stompcheck.CauseOwnKey, ""},
-		{"our certificate ended", real(), nil, stompcheck.Options{Now: clock(time.Date(2027, 12, 1, 0, 0, 0, 0, time.UTC))},
+		{"our certificate ended", real(), nil, stompcheck.Options{Now: reference.Clock(time.Date(2027, 12, 1, 0, 0, 0, 0, time.UTC))},
 			stompcheck.StageCredentials, stompcheck.CauseOwnEnded, ""},
-		{"our certificate is not valid yet", real(), nil, stompcheck.Options{Now: clock(time.Date(2026, 11, 23, 1, 45, 50, 0, time.UTC))},
+		{"our certificate is not valid yet", real(), nil, stompcheck.Options{Now: reference.Clock(time.Date(2026, 11, 23, 1, 45, 50, 0, time.UTC))},
 			stompcheck.StageCredentials, stompcheck.CauseOwnNotYet, ""},
-		{"our clock is wrong", real(), nil, stompcheck.Options{Now: clock(time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC))},
+		{"our clock is wrong", real(), nil, stompcheck.Options{Now: reference.Clock(time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC))},
 			stompcheck.StageCredentials, stompcheck.CauseClock, ""},
 		{"not registered", real(), func(p *stompcheck.Peering) { p.Intermediate = nil },
 			stompcheck.Options{}, stompcheck.StageCredentials, stompcheck.CauseOwnNoIntermediate, ""},
-		{"another node's certificate", real(), nil, stompcheck.Options{Certificate: keyPair(t, "da")},
+		{"another node's certificate", real(), nil, stompcheck.Options{Certificate: reference.KeyPair(t, "da")},
 			stompcheck.StageCredentials, stompcheck.CauseOwnChain, ""},
 		{"nothing listens", closed(), nil, stompcheck.Options{}, stompcheck.StageTCP, stompcheck.CauseConnectionRefused, ""},
 		{"silent when spoken to in TLS", listen(t, func(nc net.Conn) { io.Copy(io.Discard, nc) }), nil,
@@ -209,10 +210,10 @@ func TestCauses(t *testing.T) {
 			stompcheck.Options{}, stompcheck.StageTLS, stompcheck.CauseTLSVersion, ""},
 		{"a proxy ends TLS", listen(t, laxServer(&tls.Config{Certificates: []tls.Certificate{outsider(t)}})), nil,
 			stompcheck.Options{}, stompcheck.StageChain, stompcheck.CauseProxy, "proxy.example"},
-		{"another node's server", listen(t, laxServer(&tls.Config{Certificates: []tls.Certificate{keyPair(t, "da")}})), nil,
+		{"another node's server", listen(t, laxServer(&tls.Config{Certificates: []tls.Certificate{reference.KeyPair(t, "da")}})), nil,
 			stompcheck.Options{}, stompcheck.StageChain, stompcheck.CauseOtherNode, "debtors agent 9713c1a6b9b52ce34697c159b56ecfb0"},
 		{"peer's certificate ended", real(), nil,
-			stompcheck.Options{Now: clock(time.Date(2027, 11, 23, 1, 45, 53, 0, time.UTC))}, stompcheck.StageChain, stompcheck.CausePeerEnded, "2027-11-23"},
+			stompcheck.Options{Now: reference.Clock(time.Date(2027, 11, 23, 1, 45, 53, 0, time.UTC))}, stompcheck.StageChain, stompcheck.CausePeerEnded, "2027-11-23"},
 		{"refused without a word", listen(t, func(nc net.Conn) {
 			tc := tls.Server(nc, good)
 			tc.Handshake()
@@ -223,7 +224,7 @@ func TestCauses(t *testing.T) {
 			tc.Handshake()
 			nc.(*net.TCPConn).SetLinger(0)
 		}), nil, stompcheck.Options{}, stompcheck.StageConnect, stompcheck.CauseOurCertRefused, ""},
-		{"refused by an alert", ctx(func(c *server.Config) { c.Root = readCert(t, "nodes/da/root-ca.crt") }), nil,
+		{"refused by an alert", ctx(func(c *server.Config) { c.Root = reference.Cert(t, "nodes/da/root-ca.crt") }), nil,
 			stompcheck.Options{}, stompcheck.StageConnect, stompcheck.CauseOurCertRefused, "alert"},
 		{"unknown peer", ctx(lookup(func(_ *server.Peer, err *error) { *err = server.ErrUnknownPeer })), nil,
 			stompcheck.Options{}, stompcheck.StageLinger, stompcheck.CauseNotWelcome, "Unknown peer serial number."},
@@ -267,9 +268,9 @@ func TestCauses(t *testing.T) {
 		}), nil, stompcheck.Options{}, stompcheck.StageConnect, stompcheck.CauseLogin, "Access refused"},
 		{"destination refused", ctx(func(c *server.Config) { c.Destination = "/exchange/other" }), nil,
 			probe, stompcheck.StageProbe, stompcheck.CauseDestination, ""},
-		{"message refused", ctx(lookup(func(p *server.Peer, _ *error) { p.Subnet = given(t, "ca"); p.Subnet = subnetOf(t, "0000ff") })), nil,
+		{"message refused", ctx(lookup(func(p *server.Peer, _ *error) { p.Subnet = subnetOf(t, "0000ff") })), nil,
 			probe, stompcheck.StageProbe, stompcheck.CauseMessage, "invalid creditor id"},
-		{"clock of a message", ctx(func(c *server.Config) { c.Now = clock(inTime.Add(-3 * time.Hour)) }), nil,
+		{"clock of a message", ctx(func(c *server.Config) { c.Now = reference.Clock(reference.InTime.Add(-3 * time.Hour)) }), nil,
 			probe, stompcheck.StageProbe, stompcheck.CauseClock, ""},
 		{"clock of a message, as the field says it", connected(afterSend(errorText("The message timestamp is 9000 seconds in the future.\nreceipt-id:%s"))), nil,
 			probe, stompcheck.StageProbe, stompcheck.CauseClock, ""},
@@ -297,7 +298,7 @@ func TestCauses(t *testing.T) {
 			}
 			o := tt.options
 			if o.Certificate.PrivateKey == nil {
-				o.Certificate = keyPair(t, "ca")
+				o.Certificate = reference.KeyPair(t, "ca")
 			}
 			if o.Linger == 0 {
 				o.Linger = 200 * time.Millisecond
@@ -360,7 +361,7 @@ func TestNetworkCauses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := run(t, peering(t, "ca", "aa", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 1}), stompcheck.Options{
-				Certificate: keyPair(t, "ca"), Server: &server,
+				Certificate: reference.KeyPair(t, "ca"), Server: &server,
 				Resolve: func(context.Context, string) ([]netip.Addr, error) { return nil, tt.err },
 			})
 			if f := r.Failures(); len(f) != 1 || f[0].ID != stompcheck.StageDNS || f[0].Diagnosis.Cause != tt.cause {
@@ -382,24 +383,12 @@ func TestNetworkCauses(t *testing.T) {
 // TestPeerCertificates judges servers whose certificates were made with the
 // reference authority's own key, or with somebody else's.
 func TestPeerCertificates(t *testing.T) {
-	file, err := os.ReadFile(reference + "/nodes/aa/private/root-ca.key")
+	root := reference.Cert(t, "nodes/aa/root-ca.crt")
+	issuer, err := certs.NewIssuer(root, reference.RootKey(t, "aa"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := certs.ParsePrivateKey(file, func() ([]byte, error) { return []byte("secret-pw"), nil })
-	if err != nil {
-		t.Fatal(err)
-	}
-	root := readCert(t, "nodes/aa/root-ca.crt")
-	issuer, err := certs.NewIssuer(root, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	csr, err := os.ReadFile(reference + "/servers/aa.csr")
-	if err != nil {
-		t.Fatal(err)
-	}
-	request, err := certs.ParseRequest(csr)
+	request, err := certs.ParseRequest(reference.File(t, "servers", "aa.csr"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -407,7 +396,7 @@ func TestPeerCertificates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	later, err := issuer.IssueServer(request, 365, serial, inTime.Add(time.Hour))
+	later, err := issuer.IssueServer(request, 365, serial, reference.InTime.Add(time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -415,7 +404,7 @@ func TestPeerCertificates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tmpl := &x509.Certificate{SerialNumber: big.NewInt(7), RawSubject: root.RawSubject, NotBefore: inTime.Add(-time.Hour), NotAfter: inTime.Add(time.Hour)}
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(7), RawSubject: root.RawSubject, NotBefore: reference.InTime.Add(-time.Hour), NotAfter: reference.InTime.Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, imposter.Public(), imposter)
 	if err != nil {
 		t.Fatal(err)
@@ -425,12 +414,12 @@ func TestPeerCertificates(t *testing.T) {
 		cert  tls.Certificate
 		cause *stompcheck.Cause
 	}{
-		{"not valid yet", tls.Certificate{Certificate: [][]byte{later.Raw}, PrivateKey: keyPair(t, "aa").PrivateKey}, stompcheck.CausePeerNotYet},
+		{"not valid yet", tls.Certificate{Certificate: [][]byte{later.Raw}, PrivateKey: reference.KeyPair(t, "aa").PrivateKey}, stompcheck.CausePeerNotYet},
 		{"an imposter", tls.Certificate{Certificate: [][]byte{der}, PrivateKey: imposter}, stompcheck.CausePeerChain},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			addr := listen(t, laxServer(&tls.Config{Certificates: []tls.Certificate{tt.cert}}))
-			r := run(t, peering(t, "ca", "aa", addr), stompcheck.Options{Certificate: keyPair(t, "ca")})
+			r := run(t, peering(t, "ca", "aa", addr), stompcheck.Options{Certificate: reference.KeyPair(t, "ca")})
 			if f := r.Failures(); len(f) != 1 || f[0].ID != stompcheck.StageChain || f[0].Diagnosis.Cause != tt.cause {
 				t.Errorf("expected the cause %s:\n%s", tt.cause.ID, dump(r))
 			}
@@ -444,7 +433,7 @@ func TestAlert(t *testing.T) {
 		nc.Write([]byte{21, 3, 3, 0, 2, 2, 40}) // a fatal handshake_failure
 		io.Copy(io.Discard, nc)
 	})
-	r := run(t, peering(t, "ca", "aa", addr), stompcheck.Options{Certificate: keyPair(t, "ca")})
+	r := run(t, peering(t, "ca", "aa", addr), stompcheck.Options{Certificate: reference.KeyPair(t, "ca")})
 	f := r.Failures()
 	if len(f) != 1 || f[0].ID != stompcheck.StageTLS || f[0].Diagnosis.Cause != stompcheck.CauseTLSAlert || !strings.Contains(f[0].Diagnosis.Detail, "alert 40, handshake failure") {
 		t.Errorf("expected the cause %s:\n%s", stompcheck.CauseTLSAlert.ID, dump(r))

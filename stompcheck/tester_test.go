@@ -3,12 +3,9 @@ package stompcheck_test
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"fmt"
 	"net"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -19,79 +16,11 @@ import (
 	"github.com/swaptacular/swptpeer/certs"
 	"github.com/swaptacular/swptpeer/certs/check"
 	"github.com/swaptacular/swptpeer/stompcheck"
+	"github.com/swaptacular/swptpeer/stompcheck/internal/reference"
 	"github.com/swaptacular/swptpeer/stompcheck/manifest"
 	"github.com/swaptacular/swptpeer/stompcheck/server"
 	"github.com/swaptacular/swptpeer/stompcheck/smp"
 )
-
-const reference = "../testdata/reference"
-
-// inTime is a moment at which every reference certificate is valid.
-var inTime = time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
-
-func clock(t time.Time) func() time.Time { return func() time.Time { return t } }
-
-func readCert(t testing.TB, path ...string) *x509.Certificate {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(append([]string{reference}, path...)...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, _ := pem.Decode(data)
-	c, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
-
-func line(t testing.TB, path ...string) string {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(append([]string{reference}, path...)...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSuffix(string(data), "\n")
-}
-
-func keyPair(t testing.TB, node string) tls.Certificate {
-	t.Helper()
-	pair, err := tls.LoadX509KeyPair(filepath.Join(reference, "servers", node+".crt"), filepath.Join(reference, "servers", node+".key"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return pair
-}
-
-func identity(t testing.TB, node string) certs.Identity {
-	t.Helper()
-	typ, err := certs.ParseUnit(line(t, "nodes", node, "db/nodetype"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	id, err := certs.NewIdentity(typ, line(t, "nodes", node, "db/nodeid"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return id
-}
-
-// given is the subnet that the authority gave to the agent.
-func given(t testing.TB, agent string) certs.Subnet {
-	t.Helper()
-	s, err := certs.ParseSubnet(line(t, "nodes/aa/peers", identity(t, agent).ID(), "subnet.txt"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-func agentOf(own, peer string) string {
-	if own == "aa" {
-		return peer
-	}
-	return own
-}
 
 // peering is what the reference node own knows about peer, whose server listens
 // at addr.
@@ -101,14 +30,14 @@ func peering(t testing.TB, own, peer string, addr net.Addr) stompcheck.Peering {
 	if m == nil {
 		t.Fatal(rep.Err())
 	}
-	dir := filepath.Join("nodes", own, "peers", identity(t, peer).ID())
+	dir := filepath.Join("nodes", own, "peers", reference.Identity(t, peer).ID())
 	return stompcheck.Peering{
-		Own: identity(t, own), Peer: identity(t, peer),
-		OwnRoot:      readCert(t, "nodes", own, "root-ca.crt"),
-		PeerRoot:     readCert(t, dir, "root-ca.crt"),
-		Intermediate: readCert(t, dir, "sub-ca.crt"),
+		Own: reference.Identity(t, own), Peer: reference.Identity(t, peer),
+		OwnRoot:      reference.Cert(t, "nodes", own, "root-ca.crt"),
+		PeerRoot:     reference.Cert(t, dir, "root-ca.crt"),
+		Intermediate: reference.Cert(t, dir, "sub-ca.crt"),
 		Manifest:     m,
-		Subnet:       given(t, agentOf(own, peer)),
+		Subnet:       reference.Subnet(t, own, peer),
 	}
 }
 
@@ -149,14 +78,14 @@ func (e *events) expect(t testing.TB, want string) {
 // serverConfig is that of a reference node whose peers are as in its directory.
 func serverConfig(t testing.TB, node string) server.Config {
 	return server.Config{
-		Own: identity(t, node), Root: readCert(t, "nodes", node, "root-ca.crt"),
-		Certificate: keyPair(t, node), Destination: manifest.Destination(node),
-		Now: clock(inTime),
+		Own: reference.Identity(t, node), Root: reference.Cert(t, "nodes", node, "root-ca.crt"),
+		Certificate: reference.KeyPair(t, node), Destination: manifest.Destination(node),
+		Now: reference.Clock(reference.InTime),
 		Lookup: func(id string) (server.Peer, error) {
 			for _, agent := range []string{"ca", "da", "aa"} {
-				p := identity(t, agent)
-				if p.ID() == id && p.Type().CanPeerWith(identity(t, node).Type()) {
-					return server.Peer{Identity: p, Registered: true, Subnet: given(t, agentOf(node, agent))}, nil
+				p := reference.Identity(t, agent)
+				if p.ID() == id && p.Type().CanPeerWith(reference.Identity(t, node).Type()) {
+					return server.Peer{Identity: p, Registered: true, Subnet: reference.Subnet(t, node, agent)}, nil
 				}
 			}
 			return server.Peer{}, server.ErrUnknownPeer
@@ -194,7 +123,7 @@ func serve(t testing.TB, conf server.Config) (net.Addr, *events) {
 func run(t testing.TB, p stompcheck.Peering, o stompcheck.Options) *stompcheck.Report {
 	t.Helper()
 	if o.Now == nil {
-		o.Now = clock(inTime)
+		o.Now = reference.Clock(reference.InTime)
 	}
 	if o.Timeout == 0 {
 		o.Timeout = 5 * time.Second
@@ -246,12 +175,12 @@ func TestBothDirections(t *testing.T) {
 			addr, seen := serve(t, serverConfig(t, d.peer))
 			p := peering(t, d.own, d.peer, addr)
 
-			r := run(t, p, stompcheck.Options{Certificate: keyPair(t, d.own)})
+			r := run(t, p, stompcheck.Options{Certificate: reference.KeyPair(t, d.own)})
 			if r.Verdict() != stompcheck.NotRefused {
 				t.Errorf("without a probe:\n%s", dump(r))
 			}
 			seen.expect(t, "connected disconnected")
-			r = run(t, p, stompcheck.Options{Certificate: keyPair(t, d.own), Probe: stompcheck.ProbeSMP()})
+			r = run(t, p, stompcheck.Options{Certificate: reference.KeyPair(t, d.own), Probe: stompcheck.ProbeSMP()})
 			if r.Verdict() != stompcheck.Accepted {
 				t.Errorf("with a probe:\n%s", dump(r))
 			}
@@ -262,7 +191,7 @@ func TestBothDirections(t *testing.T) {
 
 func TestNegative(t *testing.T) {
 	addr, _ := serve(t, serverConfig(t, "aa"))
-	r := run(t, peering(t, "ca", "aa", addr), stompcheck.Options{Certificate: keyPair(t, "ca"), Negative: true})
+	r := run(t, peering(t, "ca", "aa", addr), stompcheck.Options{Certificate: reference.KeyPair(t, "ca"), Negative: true})
 	if r.Verdict() != stompcheck.NotRefused || len(r.Refusals) != 4 {
 		t.Fatalf("%s", dump(r))
 	}
@@ -273,8 +202,8 @@ func TestNegative(t *testing.T) {
 	}
 
 	// A server that asks for no certificate refuses nothing: the test must say so.
-	lax := &tls.Config{Certificates: []tls.Certificate{keyPair(t, "aa")}, MinVersion: tls.VersionTLS12}
-	r = run(t, peering(t, "ca", "aa", listen(t, laxServer(lax))), stompcheck.Options{Certificate: keyPair(t, "ca"), Negative: true})
+	lax := &tls.Config{Certificates: []tls.Certificate{reference.KeyPair(t, "aa")}, MinVersion: tls.VersionTLS12}
+	r = run(t, peering(t, "ca", "aa", listen(t, laxServer(lax))), stompcheck.Options{Certificate: reference.KeyPair(t, "ca"), Negative: true})
 	if r.Verdict() != stompcheck.Failed {
 		t.Errorf("a server that refuses nobody passes:\n%s", dump(r))
 	}
@@ -288,7 +217,7 @@ func TestNegative(t *testing.T) {
 func TestLoad(t *testing.T) {
 	addr, seen := serve(t, serverConfig(t, "aa"))
 	r := run(t, peering(t, "ca", "aa", addr), stompcheck.Options{
-		Certificate: keyPair(t, "ca"), Probe: stompcheck.ProbeSMP(), Count: 5000, Window: 200,
+		Certificate: reference.KeyPair(t, "ca"), Probe: stompcheck.ProbeSMP(), Count: 5000, Window: 200,
 	})
 	if r.Verdict() != stompcheck.Accepted {
 		t.Fatalf("%s", dump(r))
@@ -316,7 +245,7 @@ func TestRate(t *testing.T) {
 	addr, _ := serve(t, serverConfig(t, "aa"))
 	start := time.Now()
 	r := run(t, peering(t, "ca", "aa", addr), stompcheck.Options{
-		Certificate: keyPair(t, "ca"), Probe: stompcheck.ProbeSMP(), Count: 21, Rate: 50,
+		Certificate: reference.KeyPair(t, "ca"), Probe: stompcheck.ProbeSMP(), Count: 21, Rate: 50,
 	})
 	if r.Verdict() != stompcheck.Accepted {
 		t.Fatalf("%s", dump(r))
@@ -328,7 +257,7 @@ func TestRate(t *testing.T) {
 
 func TestSoak(t *testing.T) {
 	addr, _ := serve(t, serverConfig(t, "aa"))
-	r := run(t, peering(t, "ca", "aa", addr), stompcheck.Options{Certificate: keyPair(t, "ca"), Soak: 6 * time.Second})
+	r := run(t, peering(t, "ca", "aa", addr), stompcheck.Options{Certificate: reference.KeyPair(t, "ca"), Soak: 6 * time.Second})
 	if r.Verdict() != stompcheck.NotRefused {
 		t.Fatalf("%s", dump(r))
 	}
@@ -341,7 +270,7 @@ func TestSoak(t *testing.T) {
 func TestInterrupt(t *testing.T) {
 	addr, seen := serve(t, serverConfig(t, "aa"))
 	tester, err := stompcheck.New(peering(t, "ca", "aa", addr), stompcheck.Options{
-		Certificate: keyPair(t, "ca"), Now: clock(inTime), Linger: time.Minute,
+		Certificate: reference.KeyPair(t, "ca"), Now: reference.Clock(reference.InTime), Linger: time.Minute,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -399,7 +328,7 @@ func TestEveryAddressOfEveryServer(t *testing.T) {
 	}
 	p.Manifest.Servers = servers
 	r := run(t, p, stompcheck.Options{
-		Certificate: keyPair(t, "ca"), Parallel: 3,
+		Certificate: reference.KeyPair(t, "ca"), Parallel: 3,
 		Resolve: func(_ context.Context, host string) ([]netip.Addr, error) {
 			if host == "two.example" {
 				return []netip.Addr{netip.MustParseAddr("127.0.0.2"), netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("::ffff:127.0.0.1")}, nil
@@ -446,11 +375,11 @@ func TestDangerousProbe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := l.Probe(inTime, nil)
+	m, err := l.Probe(reference.InTime, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := run(t, p, stompcheck.Options{Certificate: keyPair(t, "ca"), Probe: stompcheck.DangerousProbe(m.Type, smp.ContentType, m.Body)})
+	r := run(t, p, stompcheck.Options{Certificate: reference.KeyPair(t, "ca"), Probe: stompcheck.DangerousProbe(m.Type, smp.ContentType, m.Body)})
 	if r.Verdict() != stompcheck.Accepted || len(kept) != 1 || string(kept[0].Body) != string(m.Body) {
 		t.Errorf("found %v kept, expected the operator's own message once\n%s", kept, dump(r))
 	}

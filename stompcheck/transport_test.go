@@ -3,48 +3,24 @@ package stompcheck
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"io"
 	"net"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/swaptacular/swptpeer/stompcheck/internal/reference"
 )
-
-const reference = "../testdata/reference"
-
-// inTime is a moment at which every reference certificate is valid.
-var inTime = time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
-
-func at(t time.Time) func() time.Time { return func() time.Time { return t } }
-
-func readCert(t *testing.T, path string) *x509.Certificate {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join(reference, path))
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, _ := pem.Decode(data)
-	c, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return c
-}
 
 // present is the server certificate of a reference node, followed by the named
 // certificates.
 func present(t *testing.T, node string, more ...string) tls.Certificate {
 	t.Helper()
-	pair, err := tls.LoadX509KeyPair(filepath.Join(reference, "servers", node+".crt"), filepath.Join(reference, "servers", node+".key"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	pair := reference.KeyPair(t, node)
 	for _, path := range more {
-		pair.Certificate = append(pair.Certificate, readCert(t, path).Raw)
+		pair.Certificate = append(pair.Certificate, reference.Cert(t, path).Raw)
 	}
 	return pair
 }
@@ -108,19 +84,19 @@ func exchange(t *testing.T, server, client *tls.Config) (serverErr, clientErr er
 }
 
 func TestMutualHandshake(t *testing.T) {
-	aa := readCert(t, "nodes/aa/root-ca.crt")
-	ca := readCert(t, "nodes/ca/root-ca.crt")
-	da := readCert(t, "nodes/da/root-ca.crt")
+	aa := reference.Cert(t, "nodes/aa/root-ca.crt")
+	ca := reference.Cert(t, "nodes/ca/root-ca.crt")
+	da := reference.Cert(t, "nodes/da/root-ca.crt")
 
 	server := func(node string, root *x509.Certificate, now time.Time) *tls.Config {
-		conf, err := ServerTLS(present(t, node), root, at(now))
+		conf, err := ServerTLS(present(t, node), root, reference.Clock(now))
 		if err != nil {
 			t.Fatal(err)
 		}
 		return conf
 	}
 	client := func(root *x509.Certificate, now time.Time, own tls.Certificate) *tls.Config {
-		conf, err := ClientTLS(own, root, at(now))
+		conf, err := ClientTLS(own, root, reference.Clock(now))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -138,18 +114,18 @@ func TestMutualHandshake(t *testing.T) {
 		refusedBy      string // "", "server" or "client"
 		want           string // in the error of the side that refuses
 	}{
-		{"creditors agent to authority", server("aa", aa, inTime), client(aa, inTime, present(t, "ca", issuedByAAToCA)), "", ""},
-		{"authority to creditors agent", server("ca", ca, inTime), client(ca, inTime, present(t, "aa", issuedByCAToAA)), "", ""},
-		{"debtors agent to authority", server("aa", aa, inTime), client(aa, inTime, present(t, "da", issuedByAAToDA)), "", ""},
-		{"authority to debtors agent", server("da", da, inTime), client(da, inTime, present(t, "aa", issuedByDAToAA)), "", ""},
-		{"client sends no intermediate", server("aa", aa, inTime), client(aa, inTime, present(t, "ca")), "server", ""},
-		{"client sends the other agent's peer certificate", server("aa", aa, inTime), client(aa, inTime, present(t, "ca", issuedByAAToDA)), "server", ""},
-		{"client sends a peer certificate issued by itself", server("aa", aa, inTime), client(aa, inTime, present(t, "ca", issuedByCAToAA)), "server", ""},
-		{"client is the node itself", server("aa", aa, inTime), client(aa, inTime, present(t, "aa")), "server", "wrong path"},
-		{"server is another node", server("da", da, inTime), client(ca, inTime, present(t, "aa", issuedByCAToAA)), "client", ""},
-		{"server's certificate ended", server("aa", aa, inTime), client(aa, late, present(t, "ca", issuedByAAToCA)), "client", ""},
-		{"client's certificate ended", server("aa", aa, late), client(aa, inTime, present(t, "ca", issuedByAAToCA)), "server", ""},
-		{"client speaks TLS 1.2 only", server("aa", aa, inTime), tls12(client(aa, inTime, present(t, "ca", issuedByAAToCA))), "server", "unsupported versions"},
+		{"creditors agent to authority", server("aa", aa, reference.InTime), client(aa, reference.InTime, present(t, "ca", issuedByAAToCA)), "", ""},
+		{"authority to creditors agent", server("ca", ca, reference.InTime), client(ca, reference.InTime, present(t, "aa", issuedByCAToAA)), "", ""},
+		{"debtors agent to authority", server("aa", aa, reference.InTime), client(aa, reference.InTime, present(t, "da", issuedByAAToDA)), "", ""},
+		{"authority to debtors agent", server("da", da, reference.InTime), client(da, reference.InTime, present(t, "aa", issuedByDAToAA)), "", ""},
+		{"client sends no intermediate", server("aa", aa, reference.InTime), client(aa, reference.InTime, present(t, "ca")), "server", ""},
+		{"client sends the other agent's peer certificate", server("aa", aa, reference.InTime), client(aa, reference.InTime, present(t, "ca", issuedByAAToDA)), "server", ""},
+		{"client sends a peer certificate issued by itself", server("aa", aa, reference.InTime), client(aa, reference.InTime, present(t, "ca", issuedByCAToAA)), "server", ""},
+		{"client is the node itself", server("aa", aa, reference.InTime), client(aa, reference.InTime, present(t, "aa")), "server", "wrong path"},
+		{"server is another node", server("da", da, reference.InTime), client(ca, reference.InTime, present(t, "aa", issuedByCAToAA)), "client", ""},
+		{"server's certificate ended", server("aa", aa, reference.InTime), client(aa, late, present(t, "ca", issuedByAAToCA)), "client", ""},
+		{"client's certificate ended", server("aa", aa, late), client(aa, reference.InTime, present(t, "ca", issuedByAAToCA)), "server", ""},
+		{"client speaks TLS 1.2 only", server("aa", aa, reference.InTime), tls12(client(aa, reference.InTime, present(t, "ca", issuedByAAToCA))), "server", "unsupported versions"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -183,7 +159,7 @@ func TestMutualHandshake(t *testing.T) {
 }
 
 func TestConfigurationNeedsItsParts(t *testing.T) {
-	aa := readCert(t, "nodes/aa/root-ca.crt")
+	aa := reference.Cert(t, "nodes/aa/root-ca.crt")
 	if _, err := ServerTLS(present(t, "aa"), nil, nil); err == nil {
 		t.Error("ServerTLS accepts no root")
 	}

@@ -1,0 +1,634 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/exec"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-stomp/stomp/v3"
+
+	"github.com/swaptacular/swptpeer/certs"
+	"github.com/swaptacular/swptpeer/stompcheck"
+	"github.com/swaptacular/swptpeer/stompcheck/frame"
+	"github.com/swaptacular/swptpeer/stompcheck/internal/reference"
+	"github.com/swaptacular/swptpeer/stompcheck/smp"
+)
+
+// config is that of the reference authority, which knows the creditors agent.
+func config(t testing.TB) Config {
+	ca := Peer{Identity: reference.Identity(t, "ca"), Registered: true, Subnet: reference.Subnet(t, "aa", "ca")}
+	return Config{
+		Own: reference.Identity(t, "aa"), Root: reference.Cert(t, "nodes/aa/root-ca.crt"),
+		Certificate: reference.KeyPair(t, "aa"), Destination: "/exchange/accounts_in",
+		Now: reference.Clock(reference.InTime),
+		Lookup: func(id string) (Peer, error) {
+			if id == ca.Identity.ID() {
+				return ca, nil
+			}
+			return Peer{}, ErrUnknownPeer
+		},
+	}
+}
+
+type running struct {
+	addr   string
+	cancel func()
+	done   chan error
+
+	mu     sync.Mutex
+	events []Event
+}
+
+func (r *running) saw() []Event {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.events)
+}
+
+// waitFor waits until an event has the kind and the text.
+func (r *running) waitFor(t testing.TB, kind EventKind, text string) {
+	t.Helper()
+	deadline := time.Now().Add(15 * time.Second)
+	for time.Now().Before(deadline) {
+		for _, e := range r.saw() {
+			if e.Kind == kind && strings.Contains(e.Detail, text) {
+				return
+			}
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("found %+v, expected %s with %q", r.saw(), kind, text)
+}
+
+func start(t testing.TB, conf Config) *running {
+	t.Helper()
+	r := &running{done: make(chan error, 1)}
+	if conf.Report == nil {
+		conf.Report = func(e Event) {
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.events = append(r.events, e)
+		}
+	}
+	s, err := New(conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.addr = ln.Addr().String()
+	ctx, cancel := context.WithCancel(context.Background())
+	r.cancel = cancel
+	go func() { r.done <- s.Serve(ctx, ln) }()
+	t.Cleanup(func() {
+		cancel()
+		select {
+		case err := <-r.done:
+			if err != nil {
+				t.Errorf("Serve: %v", err)
+			}
+		case <-time.After(20 * time.Second):
+			t.Error("Serve does not end")
+		}
+	})
+	return r
+}
+
+// ownChain is what the creditors agent presents to the authority.
+func ownChain(t testing.TB) tls.Certificate {
+	c := reference.KeyPair(t, "ca")
+	c.Certificate = append(c.Certificate, reference.Cert(t, "nodes/ca/peers/1234abcd/sub-ca.crt").Raw)
+	return c
+}
+
+func dial(t testing.TB, addr string) *tls.Conn {
+	t.Helper()
+	conf, err := stompcheck.ClientTLS(ownChain(t), reference.Cert(t, "nodes/aa/root-ca.crt"), reference.Clock(reference.InTime))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := tls.Dial("tcp", addr, conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.SetDeadline(time.Now().Add(20 * time.Second))
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func probe(t testing.TB) smp.Message {
+	t.Helper()
+	l, err := smp.NewLink(reference.Identity(t, "ca"), reference.Identity(t, "aa"), reference.Subnet(t, "aa", "ca"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := l.Probe(reference.InTime, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func send(t testing.TB, m smp.Message) string {
+	t.Helper()
+	out, err := frame.Append(nil, frame.Send, []frame.Header{
+		{Key: "destination", Value: "/exchange/accounts_in"}, {Key: "receipt", Value: m.ID}, {Key: "type", Value: m.Type},
+		{Key: "content-type", Value: smp.ContentType}, {Key: "persistent", Value: "true"},
+	}, m.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+const hello = "STOMP\naccept-version:1.2\nhost:/\n\n\x00"
+
+// talk sends text and returns what comes back, as "COMMAND header:value…", until
+// the server closes.
+func talk(t testing.TB, addr, text string) []string {
+	t.Helper()
+	c := dial(t, addr)
+	io.WriteString(c, text)
+	return answers(t, c)
+}
+
+func answers(t testing.TB, c net.Conn) []string {
+	t.Helper()
+	var out []string
+	r := frame.NewReader(c, frame.Limits{})
+	for {
+		f, err := r.Next()
+		if err != nil {
+			if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) {
+				t.Logf("the end: %v", err)
+			}
+			return out
+		}
+		s := f.Command
+		for k, v := range f.Headers() {
+			if k == "message" || k == "receipt-id" || k == "version" {
+				s += " " + k + ":" + v
+			}
+		}
+		if f.Command == frame.Error && len(f.Body) > 0 {
+			s += " body"
+		}
+		out = append(out, s)
+	}
+}
+
+func TestProtocol(t *testing.T) {
+	r := start(t, config(t))
+	m := probe(t)
+	a, b := m, m
+	a.ID, b.ID = "a", "b:\n"
+	with := func(old, new string) string { return strings.Replace(send(t, a), old, new, 1) }
+	tests := []struct {
+		name, in string
+		want     []string
+	}{
+		{"connect and disconnect", hello + "DISCONNECT\nreceipt:x\n\n\x00", []string{"CONNECTED version:1.2", "RECEIPT receipt-id:x"}},
+		{"CONNECT with CR LF", "CONNECT\r\naccept-version:1.0,1.1,1.2\r\nhost:/\r\n\r\n\x00\r\nDISCONNECT\r\nreceipt:x\r\n\r\n\x00", []string{"CONNECTED version:1.2", "RECEIPT receipt-id:x"}},
+		{"disconnect without a receipt", hello + "DISCONNECT\n\n\x00", []string{"CONNECTED version:1.2"}},
+		{"two messages, a receipt each", hello + send(t, a) + "\n\n" + send(t, b) + "DISCONNECT\nreceipt:x\n\n\x00",
+			[]string{"CONNECTED version:1.2", "RECEIPT receipt-id:a", "RECEIPT receipt-id:b:\n", "RECEIPT receipt-id:x"}},
+		{"DISCONNECT with the id of the last SEND", hello + send(t, a) + "DISCONNECT\nreceipt:a\n\n\x00",
+			[]string{"CONNECTED version:1.2", "RECEIPT receipt-id:a", "RECEIPT receipt-id:a"}},
+		{"something before CONNECT", send(t, a), []string{"ERROR message:Received another command before CONNECT."}},
+		{"STOMP 1.1 only", "CONNECT\naccept-version:1.1\n\n\x00", []string{"ERROR message:STOMP 1.2 is not supported by the client."}},
+		{"no version", "CONNECT\n\n\x00", []string{"ERROR message:STOMP 1.2 is not supported by the client."}},
+		{"bad heart-beat", "CONNECT\naccept-version:1.2\nheart-beat:-1,0\n\n\x00", []string{"ERROR message:Received invalid heart-beat value."}},
+		{"CONNECT twice", hello + hello, []string{"CONNECTED version:1.2", "ERROR message:Received CONNECT command more than once."}},
+		{"SUBSCRIBE", hello + "SUBSCRIBE\nid:1\n\n\x00", []string{"CONNECTED version:1.2", `ERROR message:Received unexpected command "SUBSCRIBE".`}},
+		{"no receipt", hello + with("receipt:a\n", ""), []string{"CONNECTED version:1.2", "ERROR message:SEND command without a receipt header."}},
+		{"no type", hello + with("type:FinalizeTransfer\n", ""), []string{"CONNECTED version:1.2", "ERROR message:SEND command without a type header."}},
+		{"no destination", hello + with("destination:/exchange/accounts_in\n", ""), []string{"CONNECTED version:1.2", "ERROR message:SEND command without a destination header."}},
+		{"wrong destination", hello + with("accounts_in", "creditors_in"), []string{"CONNECTED version:1.2", `ERROR message:Invalid SEND destination "/exchange/creditors_in". receipt-id:a body`}},
+		{"wrong content type", hello + with("application/json", "text/plain"), []string{"CONNECTED version:1.2", `ERROR message:unsupported content type: found "text/plain", expected application/json receipt-id:a body`}},
+		{"wrong type", hello + with("FinalizeTransfer", "AccountPurge"), []string{"CONNECTED version:1.2", "ERROR message:invalid message type: AccountPurge is not sent to accounting authorities receipt-id:a body"}},
+		{"garbage", "GET / HTTP/1.1\r\n\r\n", []string{`ERROR message:stomp: found "GET / HTTP/1.1\r\n", expected a command of STOMP 1.2`}},
+		{"undefined escape", hello + "SEND\na:\\t\n\n\x00", []string{"CONNECTED version:1.2", `ERROR message:stomp: found the undefined escape "\\t" in a header, expected \r, \n, \c or \\`}},
+		{"51 headers", hello + "SEND\n" + strings.Repeat("a:b\n", 51) + "\n\x00", []string{"CONNECTED version:1.2", "ERROR message:stomp: a frame has more than 50 header lines"}},
+		{"a body over the limit", hello + "SEND\ncontent-length:8193\n\n", []string{"CONNECTED version:1.2", "ERROR message:stomp: a frame has more than 8192 bytes of a body"}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			if got := talk(t, r.addr, tt.in); !slices.Equal(got, tt.want) {
+				t.Errorf("found %q, expected %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestOneByteWrites(t *testing.T) {
+	r := start(t, config(t))
+	c := dial(t, r.addr)
+	m := probe(t)
+	m.ID = "a"
+	go func() {
+		for _, b := range []byte(hello + send(t, m) + "DISCONNECT\nreceipt:x\n\n\x00") {
+			if _, err := c.Write([]byte{b}); err != nil {
+				return
+			}
+		}
+	}()
+	want := []string{"CONNECTED version:1.2", "RECEIPT receipt-id:a", "RECEIPT receipt-id:x"}
+	if got := answers(t, c); !slices.Equal(got, want) {
+		t.Errorf("found %q, expected %q", got, want)
+	}
+}
+
+func TestRegisteredWhileRunning(t *testing.T) {
+	conf := config(t)
+	inner := conf.Lookup
+	var mu sync.Mutex
+	registered := false
+	conf.Lookup = func(id string) (Peer, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		p, err := inner(id)
+		p.Registered = registered
+		return p, err
+	}
+	r := start(t, conf)
+	in := hello + "DISCONNECT\nreceipt:x\n\n\x00"
+	if got, want := talk(t, r.addr, in), []string{"CONNECTED version:1.2", "ERROR message:Unknown peer serial number."}; !slices.Equal(got, want) {
+		t.Errorf("before: found %q, expected %q", got, want)
+	}
+	mu.Lock()
+	registered = true
+	mu.Unlock()
+	if got, want := talk(t, r.addr, in), []string{"CONNECTED version:1.2", "RECEIPT receipt-id:x"}; !slices.Equal(got, want) {
+		t.Errorf("after: found %q, expected %q", got, want)
+	}
+}
+
+func TestTooManyConnections(t *testing.T) {
+	r := start(t, config(t))
+	// Counted from TLS on: these say nothing in STOMP.
+	var open []*tls.Conn
+	for range PeerConnections {
+		open = append(open, dial(t, r.addr))
+	}
+	first := open[0]
+	io.WriteString(first, hello)
+	if f, err := frame.NewReader(first, frame.Limits{}).Next(); err != nil || f.Command != frame.Connected {
+		t.Fatalf("the first: %v, %v", f, err)
+	}
+	// The server counts after its side of the handshake: wait until it has seen all.
+	time.Sleep(200 * time.Millisecond)
+	want := []string{"CONNECTED version:1.2", "ERROR message:Too many connections from one peer."}
+	if got := talk(t, r.addr, hello); !slices.Equal(got, want) {
+		t.Errorf("found %q, expected %q", got, want)
+	}
+	first.Close()
+	r.waitFor(t, Ended, "")
+	in := hello + "DISCONNECT\nreceipt:x\n\n\x00"
+	if got, want := talk(t, r.addr, in), []string{"CONNECTED version:1.2", "RECEIPT receipt-id:x"}; !slices.Equal(got, want) {
+		t.Errorf("after one has closed: found %q, expected %q", got, want)
+	}
+}
+
+func TestKeep(t *testing.T) {
+	conf := config(t)
+	var kept []string
+	conf.Keep = func(peer string, m smp.Message) error {
+		kept = append(kept, peer+" "+m.ID+" "+m.Type)
+		if m.ID == "b" {
+			return errors.New("disk full")
+		}
+		return nil
+	}
+	r := start(t, conf)
+	a := probe(t)
+	b := a
+	a.ID, b.ID = "a", "b"
+	want := []string{"CONNECTED version:1.2", "RECEIPT receipt-id:a", "ERROR message:Internal server error. receipt-id:b body"}
+	if got := talk(t, r.addr, hello+send(t, a)+send(t, b)+send(t, a)); !slices.Equal(got, want) {
+		t.Errorf("found %q, expected %q", got, want)
+	}
+	id := reference.Identity(t, "ca").ID()
+	if want := []string{id + " a FinalizeTransfer", id + " b FinalizeTransfer"}; !slices.Equal(kept, want) {
+		t.Errorf("kept %q, expected %q", kept, want)
+	}
+	r.waitFor(t, MessageRefused, "disk full")
+}
+
+func TestStop(t *testing.T) {
+	r := start(t, config(t))
+	c := dial(t, r.addr)
+	m := probe(t)
+	m.ID = "a"
+	io.WriteString(c, hello+send(t, m))
+	r.waitFor(t, Message, "")
+	silent := dial(t, r.addr) // after TLS, before CONNECT
+	half, err := net.Dial("tcp", r.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer half.Close()
+	time.Sleep(100 * time.Millisecond)
+	begin := time.Now()
+	r.cancel()
+	want := []string{"CONNECTED version:1.2", "RECEIPT receipt-id:a", "ERROR message:The connection has been closed by the server."}
+	if got := answers(t, c); !slices.Equal(got, want) {
+		t.Errorf("found %q, expected %q", got, want)
+	}
+	want = []string{"ERROR message:The connection has been closed by the server."}
+	if got := answers(t, silent); !slices.Equal(got, want) {
+		t.Errorf("found %q, expected %q", got, want)
+	}
+	err = <-r.done
+	r.done <- err
+	if err != nil || time.Since(begin) > 5*time.Second {
+		t.Errorf("Serve returned %v after %s", err, time.Since(begin))
+	}
+	if _, err := net.Dial("tcp", r.addr); err == nil {
+		t.Error("it still accepts")
+	}
+}
+
+func TestHeartBeats(t *testing.T) {
+	r := start(t, config(t))
+	c := dial(t, r.addr)
+	io.WriteString(c, strings.Replace(hello, "host:/", "host:/\nheart-beat:0,100", 1))
+	begin := time.Now()
+	data := make([]byte, 1<<10)
+	n, err := io.ReadAtLeast(c, data, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.HasPrefix(data[:n], []byte("CONNECTED\n")) || !bytes.Contains(data[:n], []byte("heart-beat:5000,30000\n")) {
+		t.Fatalf("found %q", data[:n])
+	}
+	// The client wants one every 100 ms; the server never does more than one in 5 s.
+	if n, err = c.Read(data); err != nil || string(data[:n]) != "\n" {
+		t.Fatalf("found %q, %v, expected a line end", data[:n], err)
+	}
+	if took := time.Since(begin); took > 5500*time.Millisecond {
+		t.Errorf("the first heart-beat came after %s, expected 5 s or less", took)
+	}
+}
+
+func TestGoStomp(t *testing.T) {
+	const messages = 10_000
+	conf := config(t)
+	taken := 0
+	conf.Report = func(e Event) {
+		if e.Kind == Message {
+			taken++
+		}
+	}
+	r := start(t, conf)
+	c, err := stomp.Connect(dial(t, r.addr), stomp.ConnOpt.AcceptVersion(stomp.V12), stomp.ConnOpt.Host("/"), stomp.ConnOpt.HeartBeat(time.Minute, time.Minute))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := probe(t)
+	// Send waits for its receipt, and go-stomp draws the receipt's id.
+	for i := range messages {
+		err := c.Send("/exchange/accounts_in", smp.ContentType, m.Body, stomp.SendOpt.Receipt,
+			stomp.SendOpt.Header("type", m.Type), stomp.SendOpt.Header("persistent", "true"))
+		if err != nil {
+			t.Fatalf("message %d: %v", i, err)
+		}
+	}
+	if err := c.Disconnect(); err != nil {
+		t.Fatal(err)
+	}
+	r.cancel()
+	err = <-r.done
+	r.done <- err
+	if err != nil || taken != messages {
+		t.Errorf("found %d messages taken (%v), expected %d with a receipt each", taken, err, messages)
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	for name, change := range map[string]func(*Config){
+		"no lookup":      func(c *Config) { c.Lookup = nil },
+		"no root":        func(c *Config) { c.Root = nil },
+		"no identity":    func(c *Config) { c.Own = certs.Identity{} },
+		"no destination": func(c *Config) { c.Destination = "" },
+		"no certificate": func(c *Config) { c.Certificate = tls.Certificate{} },
+		"negative limit": func(c *Config) { c.MaxConnections = -1 },
+	} {
+		conf := config(t)
+		change(&conf)
+		if _, err := New(conf); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// TestServeProcess is the server as a process of its own, for the tests that
+// measure or kill it.
+func TestServeProcess(t *testing.T) {
+	if os.Getenv("SWPTPEER_SERVE_PROCESS") == "" {
+		t.Skip("only as the child of another test")
+	}
+	conf := config(t)
+	conf.MaxConnections, _ = strconv.Atoi(os.Getenv("SWPTPEER_SERVE_PROCESS"))
+	s, err := New(conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Printf("listening %s\n", ln.Addr())
+	s.Serve(context.Background(), ln)
+}
+
+// process starts TestServeProcess and returns it and its address.
+func process(t *testing.T, maxConnections int) (pid int, addr string) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], "-test.run=^TestServeProcess$")
+	cmd.Env = append(os.Environ(), fmt.Sprintf("SWPTPEER_SERVE_PROCESS=%d", maxConnections))
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	})
+	if _, err := fmt.Fscanf(out, "listening %s\n", &addr); err != nil {
+		t.Fatal(err)
+	}
+	return cmd.Process.Pid, addr
+}
+
+// resident returns the memory of a process in bytes, as Linux counts it.
+func resident(t *testing.T, pid int) int64 {
+	t.Helper()
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(data), "VmRSS:")
+	fields := strings.Fields(rest)
+	if !ok || len(fields) == 0 {
+		t.Fatal("no VmRSS in /proc/PID/status")
+	}
+	kb, err := strconv.ParseInt(fields[0], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kb << 10
+}
+
+// TestHostile opens 2,000 connections that each misbehave in one of many ways,
+// and then looks at the memory of the server and how soon it answers a good
+// client.
+func TestHostile(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("reads /proc to see another process's memory")
+	}
+	const (
+		hostile   = 2000
+		maxMemory = 200 << 20
+		maxAnswer = time.Second
+	)
+	for _, limit := range []int{DefaultMaxConnections, 500} {
+		t.Run(fmt.Sprintf("limit %d", limit), func(t *testing.T) {
+			pid, addr := process(t, limit)
+			peer := &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{ownChain(t)}}
+			garbage := bytes.Repeat([]byte{0x16, 3, 1, 0x40, 0}, 13<<10) // claims records of 16 KB
+			ways := []func(nc net.Conn){
+				func(nc net.Conn) {},                                           // says nothing
+				func(nc net.Conn) { nc.Write([]byte{0x16}) },                   // one byte of a record
+				func(nc net.Conn) { nc.Write(garbage) },                        // as much as it takes
+				func(nc net.Conn) { io.WriteString(nc, "GET / HTTP/1.0\r\n") }, // another protocol
+				func(nc net.Conn) { nc.(*net.TCPConn).CloseWrite() },           // half closed
+				func(nc net.Conn) { // the header of a client hello of 16 MB, and then its bytes
+					nc.Write([]byte{0x16, 3, 1, 0x40, 0, 1, 0xff, 0xff, 0xff})
+					nc.Write(make([]byte, 60<<10))
+				},
+				func(nc net.Conn) { // TLS without a certificate
+					tls.Client(nc, &tls.Config{InsecureSkipVerify: true}).Handshake()
+				},
+			}
+			// A peer can misbehave too, within its ten connections.
+			for i := range 6 {
+				nc, err := net.Dial("tcp", addr)
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { nc.Close() })
+				nc.SetDeadline(time.Now().Add(time.Minute))
+				tc := tls.Client(nc, peer)
+				if err := tc.Handshake(); err != nil {
+					t.Fatal(err)
+				}
+				io.WriteString(tc, hello)
+				go func() {
+					switch i % 3 {
+					case 0: // never reads its receipts
+						m := send(t, probe(t))
+						for range 20_000 {
+							if _, err := io.WriteString(tc, m); err != nil {
+								return
+							}
+						}
+					case 1: // headers without end
+						io.WriteString(tc, "SEND\n"+strings.Repeat("a:b\n", 1<<20))
+					case 2: // a body without end
+						io.WriteString(tc, "SEND\n\n"+strings.Repeat("a", 1<<20))
+					}
+				}()
+			}
+			var conns []net.Conn
+			defer func() {
+				for _, c := range conns {
+					c.Close()
+				}
+			}()
+			for i := range hostile {
+				nc, err := net.Dial("tcp", addr)
+				if err != nil {
+					t.Fatalf("connection %d: %v", i, err)
+				}
+				nc.SetDeadline(time.Now().Add(time.Minute))
+				conns = append(conns, nc)
+				go ways[i%len(ways)](nc)
+			}
+			// Once open: those that begin a handshake have had their share of the
+			// processors. The tests of other packages run beside this one, so the
+			// median counts.
+			time.Sleep(time.Second)
+			worst := int64(0)
+			var answers []time.Duration
+			for range 5 {
+				worst = max(worst, resident(t, pid))
+				begin := time.Now()
+				got := talk(t, addr, hello+send(t, probe(t))+"DISCONNECT\nreceipt:x\n\n\x00")
+				answers = append(answers, time.Since(begin))
+				if len(got) != 3 {
+					t.Errorf("a good client got %q, expected CONNECTED and two receipts", got)
+				}
+				time.Sleep(100 * time.Millisecond)
+			}
+			slices.Sort(answers)
+			t.Logf("%d connections: %d MB, answers after %s", hostile, worst>>20, answers)
+			if answers[2] > maxAnswer {
+				t.Errorf("a good client got its receipts after %s (median), expected %s or less", answers[2], maxAnswer)
+			}
+			if worst > maxMemory {
+				t.Errorf("found %d MB of memory, expected at most %d", worst>>20, maxMemory>>20)
+			}
+		})
+	}
+}
+
+func BenchmarkServe(b *testing.B) {
+	conf := config(b)
+	conf.Report = func(Event) {}
+	r := start(b, conf)
+	c := dial(b, r.addr)
+	c.SetDeadline(time.Time{})
+	io.WriteString(c, hello)
+	rd := frame.NewReader(c, frame.Limits{})
+	if _, err := rd.Next(); err != nil {
+		b.Fatal(err)
+	}
+	one := []byte(send(b, probe(b)))
+	b.ResetTimer()
+	go func() {
+		var buf []byte
+		for i := 0; i < b.N; i++ {
+			buf = append(buf, one...)
+			if len(buf) > 15<<10 || i == b.N-1 {
+				if _, err := c.Write(buf); err != nil {
+					return
+				}
+				buf = buf[:0]
+			}
+		}
+	}()
+	for range b.N {
+		if _, err := rd.Next(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
