@@ -8,6 +8,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/pem"
@@ -344,3 +345,5 @@ func part(oid asn1.ObjectIdentifier, value string) rdn { return rdn{oid, cbasn1.
 var oidCommonName = asn1.ObjectIdentifier{2, 5, 4, 3}
 
 func spkiOf(pub crypto.PublicKey) []byte { return must(x509.MarshalPKIXPublicKey(pub)) }
+
+func sha256Of(b []byte) [sha256.Size]byte { return sha256.Sum256(b) }
