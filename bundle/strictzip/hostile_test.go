@@ -359,7 +359,8 @@ func bombs() map[string]struct {
 	}
 }
 
-// Refused in far under 2 s and 200 MB: with what a slow machine with the race detector needs.
+// Refused in far under 2 s and 200 MB. The time allowed here is for a machine that does much
+// else; the memory is what was allocated in all, not at once.
 func TestBombs(t *testing.T) {
 	for what, b := range bombs() {
 		t.Run(what, func(t *testing.T) {
@@ -374,8 +375,8 @@ func TestBombs(t *testing.T) {
 			}
 			allocated := (after.TotalAlloc - before.TotalAlloc) >> 20
 			t.Logf("%v, %d MiB allocated", took, allocated)
-			if took > 2*time.Second || allocated > 100 {
-				t.Errorf("took %v and %d MiB, expected at most 2 s and 100 MiB", took, allocated)
+			if took > 5*time.Second || allocated > 100 {
+				t.Errorf("took %v and %d MiB, expected at most 5 s and 100 MiB", took, allocated)
 			}
 		})
 	}
