@@ -6,13 +6,11 @@ import (
 	"math"
 	"strings"
 	"time"
-
-	"github.com/swaptacular/swptpeer/certs/check"
 )
 
 // A header is an entry as the central directory describes it.
 type header struct {
-	where   string // for reports
+	index   int // in the central directory, from 1
 	name    string
 	flags   uint16
 	method  uint16
@@ -28,11 +26,14 @@ type header struct {
 	dataOff int64  // set when the local header was read
 }
 
+// where is the entry for a report.
+func (h *header) where() string { return place{entry: h}.String() }
+
 func (h *header) isFolder() bool { return strings.HasSuffix(h.name, "/") }
 
 // readDirectory parses the central directory. It returns false if it does not
 // fill its place exactly.
-func (o *opener) readDirectory(e ends) ([]header, bool) {
+func (o *opener) readDirectory(e ends) ([]*header, bool) {
 	rec := o.rec
 	o.directory = make([]byte, e.dirSize)
 	if err := readFull(o.r, o.directory, e.dirOffset); err != nil {
@@ -40,7 +41,7 @@ func (o *opener) readDirectory(e ends) ([]header, bool) {
 		return nil, false
 	}
 	rec.checked(ruleDir, ruleEncryption, ruleFlags, ruleMethod, ruleVersion, ruleExtra, ruleExtra64, ruleHost, ruleType, ruleMode, ruleFolder)
-	headers := make([]header, 0, min(e.entries, e.dirSize/directoryHeaderLen))
+	headers := make([]*header, 0, min(e.entries, e.dirSize/directoryHeaderLen))
 	for rest := o.directory; len(rest) > 0; {
 		where := fmt.Sprintf("central directory header at offset %d", e.dirOffset+int64(len(o.directory)-len(rest)))
 		if len(rest) < directoryHeaderLen || string(rest[:4]) != directoryHeaderSig {
@@ -78,11 +79,12 @@ func (o *opener) readDirectory(e ends) ([]header, bool) {
 
 // parseHeader reads one header of the central directory and applies the rules
 // for its fields. It returns false if where its data lies cannot be known.
-func (o *opener) parseHeader(b []byte, nameLen, extraLen, index int, e ends) (header, bool) {
+func (o *opener) parseHeader(b []byte, nameLen, extraLen, index int, e ends) (*header, bool) {
 	rec := o.rec
 	name := b[directoryHeaderLen : directoryHeaderLen+nameLen]
 	extra := b[directoryHeaderLen+nameLen : directoryHeaderLen+nameLen+extraLen]
-	h := header{
+	h := &header{
+		index:  index,
 		name:   string(name),
 		madeBy: b[5],
 		flags:  le.Uint16(b[8:]),
@@ -92,54 +94,53 @@ func (o *opener) parseHeader(b []byte, nameLen, extraLen, index int, e ends) (he
 		crc:    le.Uint32(b[16:]),
 		attrs:  le.Uint32(b[38:]),
 	}
-	h.where = fmt.Sprintf("entry %d %s", index, quote(h.name))
 	if v := b[6]; v > maxVersion {
-		rec.fail(ruleVersion, h.where, fmt.Sprintf("version needed %d.%d", v/10, v%10), fmt.Sprintf("at most %d.%d", maxVersion/10, maxVersion%10))
+		rec.fail(ruleVersion, h.where(), fmt.Sprintf("version needed %d.%d", v/10, v%10), fmt.Sprintf("at most %d.%d", maxVersion/10, maxVersion%10))
 	}
-	checkComment(rec, h.where, b[directoryHeaderLen+nameLen+extraLen:])
-	checkFlags(rec, h.where, h.flags, h.method)
+	checkComment(rec, place{entry: h}, b[directoryHeaderLen+nameLen+extraLen:])
+	checkFlags(rec, place{entry: h}, h.flags, h.method)
 
 	var bad *fault
 	if h.extra, bad = parseExtra(extra); bad != nil {
-		bad.fail(rec, h.where)
+		bad.fail(rec, h.where())
 	}
 	csize, usize, offset := uint64(le.Uint32(b[20:])), uint64(le.Uint32(b[24:])), uint64(le.Uint32(b[42:]))
 	disk := uint64(le.Uint16(b[34:]))
 	bad = h.extra.resolve64(&usize, &csize, &offset, &disk)
 	if bad != nil {
-		bad.fail(rec, h.where)
+		bad.fail(rec, h.where())
 		return h, false
 	}
 	if disk != 0 {
-		rec.fail(ruleDisk, h.where, fmt.Sprintf("local header on disk %d", disk), "0")
+		rec.fail(ruleDisk, h.where(), fmt.Sprintf("local header on disk %d", disk), "0")
 	}
 	// The position and the compressed size must lie within the file. An inflated size that no file can have
 	// is kept as the largest number, which no limit allows.
 	if offset > uint64(e.dirOffset) || csize > uint64(e.dirOffset) {
 		rec.checked(ruleOverlap)
-		rec.fail(ruleOverlap, h.where, fmt.Sprintf("%d bytes of data, local header at offset %d", csize, offset),
+		rec.fail(ruleOverlap, h.where(), fmt.Sprintf("%d bytes of data, local header at offset %d", csize, offset),
 			fmt.Sprintf("an entry that ends before the central directory at offset %d", e.dirOffset))
 		return h, false
 	}
 	h.csize, h.usize, h.offset = int64(csize), int64(min(usize, math.MaxInt64)), int64(offset)
 	if h.method == methodStored && csize != usize {
-		rec.fail(ruleSize, h.where, fmt.Sprintf("%d bytes stored as %d", usize, csize), "the same number")
+		rec.fail(ruleSize, h.where(), fmt.Sprintf("%d bytes stored as %d", usize, csize), "the same number")
 	}
-	checkAttributes(rec, &h)
+	checkAttributes(rec, h)
 	return h, true
 }
 
 // checkFlags applies the rules for flags and methods, which are the same for
 // local headers and the central directory.
-func checkFlags(rec *recorder, where string, flags, method uint16) {
+func checkFlags(rec *recorder, where place, flags, method uint16) {
 	if f := flags & flagsEncryption; f != 0 || method == methodAES {
-		rec.fail(ruleEncryption, where, fmt.Sprintf("flags %#04x, method %d", flags, method), "no encryption")
+		rec.fail(ruleEncryption, where.String(), fmt.Sprintf("flags %#04x, method %d", flags, method), "no encryption")
 	}
 	if f := flags &^ (flagsAccepted | flagsEncryption); f != 0 {
-		rec.fail(ruleFlags, where, fmt.Sprintf("flags %#04x", flags), fmt.Sprintf("none but %#04x", uint16(flagsAccepted)))
+		rec.fail(ruleFlags, where.String(), fmt.Sprintf("flags %#04x", flags), fmt.Sprintf("none but %#04x", uint16(flagsAccepted)))
 	}
 	if method != methodStored && method != methodDeflate && method != methodAES {
-		rec.fail(ruleMethod, where, fmt.Sprintf("method %d", method), "0 (stored) or 8 (deflated)")
+		rec.fail(ruleMethod, where.String(), fmt.Sprintf("method %d", method), "0 (stored) or 8 (deflated)")
 	}
 }
 
@@ -180,11 +181,11 @@ func checkAttributes(rec *recorder, h *header) {
 	switch h.madeBy {
 	case hostFAT, hostUnix, hostNTFS, hostInfoNTFS, hostVFAT, hostDarwin:
 	default:
-		rec.fail(ruleHost, h.where, fmt.Sprintf("host system %d", h.madeBy), "0, 3, 10, 11, 14 or 19")
+		rec.fail(ruleHost, h.where(), fmt.Sprintf("host system %d", h.madeBy), "0, 3, 10, 11, 14 or 19")
 	}
 	mode := h.attrs >> 16
 	if mode&unixSpecial != 0 {
-		rec.fail(ruleMode, h.where, fmt.Sprintf("mode %06o", mode), fmt.Sprintf("mode %06o", mode&^unixSpecial))
+		rec.fail(ruleMode, h.where(), fmt.Sprintf("mode %06o", mode), fmt.Sprintf("mode %06o", mode&^unixSpecial))
 	}
 	kind := mode & unixTypeMask
 	switch kind {
@@ -194,24 +195,24 @@ func checkAttributes(rec *recorder, h *header) {
 		if what == "" {
 			what = "something unknown"
 		}
-		rec.fail(ruleType, h.where, fmt.Sprintf("%s (mode %06o)", what, mode), "a regular file or a folder")
+		rec.fail(ruleType, h.where(), fmt.Sprintf("%s (mode %06o)", what, mode), "a regular file or a folder")
 		return
 	}
 	if h.attrs&(dosVolume|dosDevice|dosReparse) != 0 {
-		rec.fail(ruleType, h.where, fmt.Sprintf("a volume label, device or reparse point (attributes %#x)", h.attrs), "a regular file or a folder")
+		rec.fail(ruleType, h.where(), fmt.Sprintf("a volume label, device or reparse point (attributes %#x)", h.attrs), "a regular file or a folder")
 		return
 	}
 	if !h.isFolder() {
 		if kind == unixFolder || h.attrs&dosFolder != 0 {
-			rec.fail(ruleFolder, h.where, fmt.Sprintf("the attributes of a folder (%#x)", h.attrs), "a name that ends in a slash, or the attributes of a file")
+			rec.fail(ruleFolder, h.where(), fmt.Sprintf("the attributes of a folder (%#x)", h.attrs), "a name that ends in a slash, or the attributes of a file")
 		}
 		return
 	}
 	if kind == unixRegular || h.attrs != 0 && kind == 0 && h.attrs&dosFolder == 0 {
-		rec.fail(ruleFolder, h.where, fmt.Sprintf("a name that ends in a slash, and the attributes of a file (%#x)", h.attrs), "the attributes of a folder")
+		rec.fail(ruleFolder, h.where(), fmt.Sprintf("a name that ends in a slash, and the attributes of a file (%#x)", h.attrs), "the attributes of a folder")
 	}
 	if h.csize != 0 || h.usize != 0 || h.crc != 0 {
-		rec.fail(ruleFolder, h.where, fmt.Sprintf("a folder with content: %d bytes from %d, checksum %08x", h.usize, h.csize, h.crc), "all zero")
+		rec.fail(ruleFolder, h.where(), fmt.Sprintf("a folder with content: %d bytes from %d, checksum %08x", h.usize, h.csize, h.crc), "all zero")
 	}
 }
 
@@ -242,7 +243,7 @@ func (h *header) modified() time.Time {
 
 // A fault is the breach of a rule that was found where no recorder is at hand.
 type fault struct {
-	rule            *check.Rule
+	rule            *rule
 	found, expected string
 }
 

@@ -66,7 +66,7 @@ func (o *opener) findEnds() (ends, bool) {
 	p := reaching[0]
 	end := tail[p:]
 	pos := tailOff + int64(p)
-	checkComment(rec, "archive", end[endRecordLen:])
+	checkComment(rec, place{record: "archive"}, end[endRecordLen:])
 
 	var (
 		disk, dirDisk = le.Uint16(end[4:]), le.Uint16(end[6:])
@@ -194,13 +194,13 @@ func (o *opener) startsWith(off int64, sig string) bool {
 }
 
 // checkComment applies the rule for comments.
-func checkComment(rec *recorder, where string, comment []byte) {
+func checkComment(rec *recorder, where place, comment []byte) {
 	rec.checked(ruleComment)
 	switch {
 	case len(comment) > maxComment:
-		rec.fail(ruleComment, where, fmt.Sprintf("a comment of %d bytes", len(comment)), fmt.Sprintf("at most %d bytes", maxComment))
+		rec.fail(ruleComment, where.String(), fmt.Sprintf("a comment of %d bytes", len(comment)), fmt.Sprintf("at most %d bytes", maxComment))
 	case !printable(comment):
-		rec.fail(ruleComment, where, "comment "+quote(string(comment)), "printable UTF-8")
+		rec.fail(ruleComment, where.String(), "comment "+quote(string(comment)), "printable UTF-8")
 	}
 }
 

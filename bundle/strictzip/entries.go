@@ -18,7 +18,8 @@ func (o *opener) readEntries(spans []span, e ends, content bool) bool {
 	s := &stream{r: o.r, end: e.dirOffset, buf: o.mem.buf}
 	if content {
 		o.mem.whole.Reset()
-		s.whole = o.mem.whole
+		s.whole = newDigester(o.mem.whole, e.dirOffset)
+		defer s.whole.close()
 	}
 	rec.checked(ruleLocal, ruleDesc)
 	if content {
@@ -38,13 +39,13 @@ func (o *opener) readEntries(spans []span, e ends, content bool) bool {
 		}
 		s.skipTo(sp.next)
 		if s.err != nil {
-			rec.fail(ruleRead, sp.where, s.err.Error(), "")
+			rec.fail(ruleRead, sp.where(), s.err.Error(), "")
 			return false
 		}
 	}
 	if content {
-		o.mem.whole.Write(o.directory)
-		o.mem.whole.Write(e.records)
+		s.whole.write(o.directory)
+		s.whole.write(e.records)
 	}
 	return true
 }
@@ -54,13 +55,13 @@ func (o *opener) readEntries(spans []span, e ends, content bool) bool {
 // sizes; ok is false if where the data begins cannot be known.
 func (o *opener) readLocal(s *stream, sp span) (descLen int, wide, ok bool) {
 	rec := o.rec
-	where := fmt.Sprintf("%s, local header at offset %d", sp.where, sp.offset)
+	where := place{entry: sp.header, record: "local header", offset: sp.offset}
 	b := s.next(localHeaderLen)
 	if b == nil {
 		return 0, false, false // the layout has room for it: a read error
 	}
 	if string(b[:4]) != localHeaderSig {
-		rec.fail(ruleLocal, where, "no local header: "+quote(string(b[:4])), "a local header")
+		rec.fail(ruleLocal, where.String(), "no local header: "+quote(string(b[:4])), "a local header")
 		return 0, false, false
 	}
 	var (
@@ -77,7 +78,7 @@ func (o *opener) readLocal(s *stream, sp span) (descLen int, wide, ok bool) {
 	)
 	slack := sp.next - sp.offset - localHeaderLen - int64(nameLen) - int64(extraLen) - sp.csize
 	if slack < 0 {
-		rec.fail(ruleOverlap, where, fmt.Sprintf("%d bytes of name and extra field: the data reaches into the next record", nameLen+extraLen),
+		rec.fail(ruleOverlap, where.String(), fmt.Sprintf("%d bytes of name and extra field: the data reaches into the next record", nameLen+extraLen),
 			fmt.Sprintf("an end by offset %d", sp.next))
 		return 0, false, false
 	}
@@ -85,13 +86,13 @@ func (o *opener) readLocal(s *stream, sp span) (descLen int, wide, ok bool) {
 		return 0, false, false
 	}
 	differs := func(what string, local, central any) {
-		rec.fail(ruleLocal, where, fmt.Sprintf("%s %v", what, local), fmt.Sprintf("%v as in the central directory", central))
+		rec.fail(ruleLocal, where.String(), fmt.Sprintf("%s %v", what, local), fmt.Sprintf("%v as in the central directory", central))
 	}
 	if name := b[:nameLen]; string(name) != sp.name {
 		differs("name", quote(string(name)), quote(sp.name))
 	}
 	if version > maxVersion {
-		rec.fail(ruleVersion, where, fmt.Sprintf("version needed %d.%d", version/10, version%10), fmt.Sprintf("at most %d.%d", maxVersion/10, maxVersion%10))
+		rec.fail(ruleVersion, where.String(), fmt.Sprintf("version needed %d.%d", version/10, version%10), fmt.Sprintf("at most %d.%d", maxVersion/10, maxVersion%10))
 	}
 	checkFlags(rec, where, flags, method)
 	hasDescriptor := flags&flagDescriptor != 0
@@ -107,7 +108,7 @@ func (o *opener) readLocal(s *stream, sp span) (descLen int, wide, ok bool) {
 	}
 	extra, bad := parseExtra(b[nameLen:])
 	if bad != nil {
-		bad.fail(rec, where)
+		bad.fail(rec, where.String())
 	}
 	if extra.hasTime && sp.extra.hasTime && extra.time != sp.extra.time {
 		differs("modification time", extra.time, sp.extra.time)
@@ -115,7 +116,7 @@ func (o *opener) readLocal(s *stream, sp span) (descLen int, wide, ok bool) {
 	// With a descriptor to come, an empty zip64 field only announces its 64-bit sizes.
 	if !hasDescriptor || len(extra.zip64) > 0 || !extra.hasZip64 {
 		if bad := extra.resolve64(&usize, &csize, nil, nil); bad != nil {
-			bad.fail(rec, where)
+			bad.fail(rec, where.String())
 		}
 	}
 	// With a descriptor to come, each value may be left out, that is, zero.
@@ -136,9 +137,9 @@ func (o *opener) readLocal(s *stream, sp span) (descLen int, wide, ok bool) {
 	case hasDescriptor && (slack == 12 || slack == 16 || slack == 20 || slack == maxDescriptor):
 		return int(slack), extra.hasZip64, true
 	case hasDescriptor:
-		rec.fail(ruleDesc, where, fmt.Sprintf("%d bytes between the data and the next record", slack), "a data descriptor of 12, 16, 20 or 24 bytes")
+		rec.fail(ruleDesc, where.String(), fmt.Sprintf("%d bytes between the data and the next record", slack), "a data descriptor of 12, 16, 20 or 24 bytes")
 	case slack > 0:
-		rec.fail(ruleGap, where, fmt.Sprintf("%d bytes between the data and the next record", slack), "none without a data descriptor")
+		rec.fail(ruleGap, where.String(), fmt.Sprintf("%d bytes between the data and the next record", slack), "none without a data descriptor")
 	}
 	return 0, false, true
 }
@@ -146,7 +147,7 @@ func (o *opener) readLocal(s *stream, sp span) (descLen int, wide, ok bool) {
 // readDescriptor reads a data descriptor and compares it with the central
 // directory. Its length is given by the layout, so that nothing has to be guessed.
 func (o *opener) readDescriptor(s *stream, sp span, n int, wide bool) {
-	where := fmt.Sprintf("%s, data descriptor at offset %d", sp.where, s.pos())
+	where := place{entry: sp.header, record: "data descriptor", offset: s.pos()}
 	b := s.next(n)
 	if b == nil {
 		return // a read error
@@ -158,17 +159,17 @@ func (o *opener) readDescriptor(s *stream, sp span, n int, wide bool) {
 	switch {
 	case n == short+4:
 		if !bytes.HasPrefix(b, []byte(descriptorSig)) {
-			o.rec.fail(ruleDesc, where, quote(string(b[:4])), "the signature of a data descriptor")
+			o.rec.fail(ruleDesc, where.String(), quote(string(b[:4])), "the signature of a data descriptor")
 			return
 		}
 		b = b[4:]
 	case n == short:
 		if bytes.HasPrefix(b, []byte(descriptorSig)) {
-			o.rec.fail(ruleDesc, where, "a checksum that looks like the signature of a data descriptor", "a data descriptor with a signature")
+			o.rec.fail(ruleDesc, where.String(), "a checksum that looks like the signature of a data descriptor", "a data descriptor with a signature")
 			return
 		}
 	default:
-		o.rec.fail(ruleDesc, where, fmt.Sprintf("a data descriptor of %d bytes", n),
+		o.rec.fail(ruleDesc, where.String(), fmt.Sprintf("a data descriptor of %d bytes", n),
 			fmt.Sprintf("%d or %d: 64-bit sizes exactly if the local header has a zip64 extra field", short, short+4))
 		return
 	}
@@ -179,7 +180,7 @@ func (o *opener) readDescriptor(s *stream, sp span, n int, wide bool) {
 		usize = uint64(le.Uint32(b[8:]))
 	}
 	if crc != sp.crc || csize != uint64(sp.csize) || usize != uint64(sp.usize) {
-		o.rec.fail(ruleDesc, where, fmt.Sprintf("checksum %08x, %d bytes from %d", crc, usize, csize),
+		o.rec.fail(ruleDesc, where.String(), fmt.Sprintf("checksum %08x, %d bytes from %d", crc, usize, csize),
 			fmt.Sprintf("checksum %08x, %d bytes from %d as in the central directory", sp.crc, sp.usize, sp.csize))
 	}
 }
@@ -195,20 +196,20 @@ func (o *opener) readContent(s *stream, sp span) {
 	case s.err != nil:
 		return // readEntries reports it
 	case out.err != nil:
-		rec.fail(ruleDeflate, sp.where, fmt.Sprintf("%v after %d bytes of content", out.err, out.size), "a complete deflate stream")
+		rec.fail(ruleDeflate, sp.where(), fmt.Sprintf("%v after %d bytes of content", out.err, out.size), "a complete deflate stream")
 		return
 	case out.size > sp.usize:
-		rec.fail(ruleSize, sp.where, fmt.Sprintf("more than %d bytes", sp.usize), fmt.Sprintf("%d bytes", sp.usize))
+		rec.fail(ruleSize, sp.where(), fmt.Sprintf("more than %d bytes", sp.usize), fmt.Sprintf("%d bytes", sp.usize))
 		return
 	case out.left > 0:
-		rec.fail(ruleDeflate, sp.where, fmt.Sprintf("%d bytes of data after the end of the deflate stream", out.left), "none")
+		rec.fail(ruleDeflate, sp.where(), fmt.Sprintf("%d bytes of data after the end of the deflate stream", out.left), "none")
 	}
 	if out.size < sp.usize {
-		rec.fail(ruleSize, sp.where, fmt.Sprintf("%d bytes", out.size), fmt.Sprintf("%d bytes", sp.usize))
+		rec.fail(ruleSize, sp.where(), fmt.Sprintf("%d bytes", out.size), fmt.Sprintf("%d bytes", sp.usize))
 		return
 	}
 	if out.crc != sp.crc {
-		rec.fail(ruleCRC, sp.where, fmt.Sprintf("checksum %08x", out.crc), fmt.Sprintf("%08x", sp.crc))
+		rec.fail(ruleCRC, sp.where(), fmt.Sprintf("checksum %08x", out.crc), fmt.Sprintf("%08x", sp.crc))
 	}
 	o.hashes[sp.header] = out.sha256
 }

@@ -17,11 +17,11 @@ type span struct {
 // layout orders the entries by their place in the file and checks, from the
 // central directory alone, that they can tile it. It costs nothing that an
 // attacker could multiply: no local header is read for entries that overlap.
-func (o *opener) layout(headers []header, e ends) ([]span, bool) {
+func (o *opener) layout(headers []*header, e ends) ([]span, bool) {
 	rec := o.rec
 	spans := make([]span, len(headers))
 	for i := range headers {
-		spans[i].header = &headers[i]
+		spans[i].header = headers[i]
 	}
 	slices.SortStableFunc(spans, func(a, b span) int { return cmp.Compare(a.offset, b.offset) })
 	rec.checked(ruleLeading, ruleOverlap, ruleGap)
@@ -42,9 +42,9 @@ func (o *opener) layout(headers []header, e ends) ([]span, bool) {
 		end := s.offset + localHeaderLen + int64(len(s.name)) + s.csize
 		switch slack := s.next - end; {
 		case slack < 0:
-			rec.fail(ruleOverlap, s.where, fmt.Sprintf("its data ends at offset %d or later", end), fmt.Sprintf("an end by offset %d, where the next record begins", s.next))
+			rec.fail(ruleOverlap, s.where(), fmt.Sprintf("its data ends at offset %d or later", end), fmt.Sprintf("an end by offset %d, where the next record begins", s.next))
 		case slack > math.MaxUint16+maxDescriptor:
-			rec.fail(ruleGap, s.where, fmt.Sprintf("%d bytes to the next record", slack), "at most an extra field and a data descriptor")
+			rec.fail(ruleGap, s.where(), fmt.Sprintf("%d bytes to the next record", slack), "at most an extra field and a data descriptor")
 		}
 	}
 	return spans, !rec.failed(ruleLeading, ruleOverlap, ruleGap)
@@ -52,13 +52,12 @@ func (o *opener) layout(headers []header, e ends) ([]span, bool) {
 
 // checkLimits applies the limits to what the central directory declares.
 // What is inflated is then held to the declared sizes.
-func (o *opener) checkLimits(headers []header) bool {
+func (o *opener) checkLimits(headers []*header) bool {
 	rec := o.rec
 	var inflated, compressed int64
-	for i := range headers {
-		h := &headers[i]
+	for _, h := range headers {
 		if h.usize > o.lim.File {
-			rec.fail(ruleFile, h.where, fmt.Sprintf("%d bytes", h.usize), fmt.Sprintf("at most %d", o.lim.File))
+			rec.fail(ruleFile, h.where(), fmt.Sprintf("%d bytes", h.usize), fmt.Sprintf("at most %d", o.lim.File))
 		}
 		inflated = addSat(inflated, h.usize)
 		compressed = addSat(compressed, h.csize)

@@ -31,7 +31,7 @@ func CheckName(name string) error {
 }
 
 // nameRules are the rules that nameFaults applies.
-var nameRules = []*check.Rule{
+var nameRules = []*rule{
 	ruleEncoding, ruleAbsolute, ruleTraversal, ruleBackslash, ruleControl, ruleReserved, rulePortable,
 }
 
@@ -242,7 +242,7 @@ func newTree(names int) *tree {
 }
 
 // treeRules are the rules that add applies.
-var treeRules = []*check.Rule{ruleDuplicate, ruleCollision, ruleFileFolder}
+var treeRules = []*rule{ruleDuplicate, ruleCollision, ruleFileFolder}
 
 // add puts a name into the tree, and returns why it cannot be there beside the names before it.
 func (t *tree) add(name string) *fault {
@@ -290,27 +290,26 @@ func (t *tree) add(name string) *fault {
 }
 
 // checkNames applies every rule for names.
-func (o *opener) checkNames(headers []header) {
+func (o *opener) checkNames(headers []*header) {
 	rec := o.rec
 	rec.checked(nameRules...)
 	rec.checked(treeRules...)
 	rec.checked(ruleUTF8Flag, ruleName, ruleDepth)
 	t := newTree(len(headers))
-	for i := range headers {
-		h := &headers[i]
-		if limitFault(h.name, o.lim, func(f fault) { f.fail(rec, h.where) }) {
+	for _, h := range headers {
+		if limitFault(h.name, o.lim, func(f fault) { f.fail(rec, h.where()) }) {
 			continue // and do not spend time on it
 		}
-		nameFaults(h.name, func(f fault) { f.fail(rec, h.where) })
+		nameFaults(h.name, func(f fault) { f.fail(rec, h.where()) })
 		if h.flags&flagUTF8 == 0 && !isASCII(h.name) {
 			if h.madeBy == hostUnix || h.madeBy == hostDarwin {
-				rec.fail(ruleUTF8Flag, h.where, fmt.Sprintf("flags %#04x", h.flags), "the UTF-8 flag (0x0800)")
+				rec.fail(ruleUTF8Flag, h.where(), fmt.Sprintf("flags %#04x", h.flags), "the UTF-8 flag (0x0800)")
 			} else {
-				rec.fail(ruleEncoding, h.where, fmt.Sprintf("a name in a code page (host system %d, no UTF-8 flag)", h.madeBy), "UTF-8")
+				rec.fail(ruleEncoding, h.where(), fmt.Sprintf("a name in a code page (host system %d, no UTF-8 flag)", h.madeBy), "UTF-8")
 			}
 		}
 		if bad := t.add(h.name); bad != nil {
-			bad.fail(rec, h.where)
+			bad.fail(rec, h.where())
 		}
 	}
 }

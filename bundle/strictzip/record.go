@@ -10,7 +10,7 @@ import (
 // A recorder collects the breaches of each rule and turns them into a report
 // with every rule in it: each breach up to [maxResults], one pass, or one skip.
 type recorder struct {
-	rules map[*check.Rule]*ruleState
+	rules []ruleState // by index of the rule
 	// stopped says why the checks that were not made were not made.
 	stopped string
 }
@@ -22,27 +22,18 @@ type ruleState struct {
 }
 
 func newRecorder() *recorder {
-	return &recorder{rules: make(map[*check.Rule]*ruleState, len(allRules))}
-}
-
-func (rec *recorder) state(rule *check.Rule) *ruleState {
-	st := rec.rules[rule]
-	if st == nil {
-		st = new(ruleState)
-		rec.rules[rule] = st
-	}
-	return st
+	return &recorder{rules: make([]ruleState, len(allRules))}
 }
 
 // checked notes that the rules were applied to everything they apply to.
-func (rec *recorder) checked(rules ...*check.Rule) {
-	for _, rule := range rules {
-		rec.state(rule).checked = true
+func (rec *recorder) checked(rules ...*rule) {
+	for _, r := range rules {
+		rec.rules[r.index].checked = true
 	}
 }
 
-func (rec *recorder) fail(rule *check.Rule, where, found, expected string) {
-	st := rec.state(rule)
+func (rec *recorder) fail(r *rule, where, found, expected string) {
+	st := &rec.rules[r.index]
 	if len(st.failures) == maxResults {
 		st.more++
 		return
@@ -51,9 +42,9 @@ func (rec *recorder) fail(rule *check.Rule, where, found, expected string) {
 }
 
 // failed reports whether any of the rules has a breach.
-func (rec *recorder) failed(rules ...*check.Rule) bool {
-	for _, rule := range rules {
-		if st := rec.rules[rule]; st != nil && len(st.failures) > 0 {
+func (rec *recorder) failed(rules ...*rule) bool {
+	for _, r := range rules {
+		if len(rec.rules[r.index].failures) > 0 {
 			return true
 		}
 	}
@@ -69,23 +60,40 @@ func (rec *recorder) stop(why string) {
 
 func (rec *recorder) report() *check.Report {
 	rep := &check.Report{Results: make([]check.Result, 0, len(allRules))}
-	for _, rule := range allRules {
-		st := rec.rules[rule]
+	for i, r := range allRules {
+		st := &rec.rules[i]
 		switch {
-		case st != nil && len(st.failures) > 0:
+		case len(st.failures) > 0:
 			for _, f := range st.failures {
-				rep.Fail(rule, f.Where, f.Found, f.Expected)
+				rep.Fail(&r.Rule, f.Where, f.Found, f.Expected)
 			}
 			if st.more > 0 {
-				rep.Fail(rule, "", fmt.Sprintf("%d more breaches of this rule", st.more), st.failures[0].Expected)
+				rep.Fail(&r.Rule, "", fmt.Sprintf("%d more breaches of this rule", st.more), st.failures[0].Expected)
 			}
-		case st != nil && st.checked:
-			rep.Pass(rule, "", "")
+		case st.checked:
+			rep.Pass(&r.Rule, "", "")
 		default:
-			rep.Skip(rule, "", rec.stopped)
+			rep.Skip(&r.Rule, "", rec.stopped)
 		}
 	}
 	return rep
+}
+
+// A place is where a breach was found. It is put into words only when there is a breach.
+type place struct {
+	entry  *header // nil for the archive
+	record string  // which record, if it is not the central directory
+	offset int64   // of the record
+}
+
+func (p place) String() string {
+	switch {
+	case p.entry == nil:
+		return p.record
+	case p.record == "":
+		return fmt.Sprintf("entry %d %s", p.entry.index, quote(p.entry.name))
+	}
+	return fmt.Sprintf("entry %d %s, %s at offset %d", p.entry.index, quote(p.entry.name), p.record, p.offset)
 }
 
 // maxQuoted is how many bytes of a stranger's name a report repeats.

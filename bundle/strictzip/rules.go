@@ -1,8 +1,6 @@
 package strictzip
 
 import (
-	"slices"
-
 	"github.com/swaptacular/swptpeer/certs/check"
 )
 
@@ -20,12 +18,18 @@ const (
 	citeLim = "info-bundle.md, Limits"
 )
 
-func must(id, title, citation, advice string) *check.Rule {
-	return &check.Rule{ID: id, Severity: check.Error, Title: title, Citation: citation, Advice: advice}
+// A rule knows its place in the table, so that a recorder finds it at once.
+type rule struct {
+	check.Rule
+	index int
 }
 
-func should(id, title, citation, advice string) *check.Rule {
-	return &check.Rule{ID: id, Severity: check.Warning, Title: title, Citation: citation, Advice: advice}
+func must(id, title, citation, advice string) *rule {
+	return &rule{Rule: check.Rule{ID: id, Severity: check.Error, Title: title, Citation: citation, Advice: advice}}
+}
+
+func should(id, title, citation, advice string) *rule {
+	return &rule{Rule: check.Rule{ID: id, Severity: check.Warning, Title: title, Citation: citation, Advice: advice}}
 }
 
 // The archive as a whole.
@@ -94,7 +98,7 @@ var (
 )
 
 // allRules is the table, in the order of a report.
-var allRules = []*check.Rule{
+var allRules = []*rule{
 	ruleLimits, ruleRead, ruleArchive, ruleEnd, ruleTrailing, ruleComment, ruleDisk, ruleZip64, ruleEntries, ruleDir,
 	ruleLeading, ruleOverlap, ruleGap,
 	ruleEncryption, ruleFlags, ruleMethod, ruleVersion, ruleExtra, ruleExtra64, ruleHost, ruleType, ruleMode, ruleFolder,
@@ -105,4 +109,16 @@ var allRules = []*check.Rule{
 }
 
 // Rules lists every rule of this package, in the order of a report.
-func Rules() []*check.Rule { return slices.Clone(allRules) }
+func Rules() []*check.Rule {
+	rules := make([]*check.Rule, len(allRules))
+	for i, r := range allRules {
+		rules[i] = &r.Rule
+	}
+	return rules
+}
+
+func init() {
+	for i, r := range allRules {
+		r.index = i
+	}
+}

@@ -48,6 +48,59 @@ func (m *scratch) release() {
 	scratches.Put(m)
 }
 
+// A digester hashes what a stream fetches, for large archives at the same time as the
+// stream is used.
+type digester struct {
+	h    hash.Hash
+	work chan []byte // nil: hash at once
+	done chan struct{}
+	busy bool
+}
+
+// concurrentSize is from where on a second goroutine is worth its start.
+const concurrentSize = 1 << 20
+
+func newDigester(h hash.Hash, size int64) *digester {
+	d := &digester{h: h}
+	if size >= concurrentSize {
+		d.work, d.done = make(chan []byte), make(chan struct{})
+		go func() {
+			for b := range d.work {
+				d.h.Write(b)
+				d.done <- struct{}{}
+			}
+		}()
+	}
+	return d
+}
+
+// write hashes b, which must not change until wait has returned.
+func (d *digester) write(b []byte) {
+	d.wait()
+	if d.work == nil {
+		d.h.Write(b)
+		return
+	}
+	d.busy = true
+	d.work <- b
+}
+
+func (d *digester) wait() {
+	if d.busy {
+		<-d.done
+		d.busy = false
+	}
+}
+
+// close waits until everything is hashed, and ends the goroutine.
+func (d *digester) close() {
+	d.wait()
+	if d.work != nil {
+		close(d.work)
+		d.work = nil
+	}
+}
+
 // A stream reads a part of the archive from front to back, each byte once, so
 // that what is hashed is what was judged even if the file changes meanwhile.
 type stream struct {
@@ -55,7 +108,7 @@ type stream struct {
 	off, end int64 // of the next bytes to fetch; where the part ends
 	buf      []byte
 	lo, hi   int       // buf[lo:hi] is fetched and not yet used
-	whole    hash.Hash // nil if bytes may be left out
+	whole    *digester // nil if bytes may be left out
 	err      error     // of r; stays
 }
 
@@ -66,6 +119,9 @@ func (s *stream) pos() int64 { return s.off - int64(s.hi-s.lo) }
 func (s *stream) fill() bool {
 	if s.err != nil || s.off == s.end {
 		return false
+	}
+	if s.whole != nil {
+		s.whole.wait() // it may still read what is to be overwritten
 	}
 	if s.lo > 0 {
 		copy(s.buf, s.buf[s.lo:s.hi])
@@ -80,7 +136,7 @@ func (s *stream) fill() bool {
 		return false
 	}
 	if s.whole != nil {
-		s.whole.Write(more)
+		s.whole.write(more)
 	}
 	s.hi += int(n)
 	s.off += n

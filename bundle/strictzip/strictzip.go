@@ -28,7 +28,7 @@ type Archive struct {
 	r         io.ReaderAt
 	size      int64
 	entries   []Entry
-	members   []header
+	members   []*header
 	byName    map[string]int
 	sha256    [32]byte
 	directory []byte // central directory and end records, as judged
@@ -130,8 +130,7 @@ func (o *opener) open() *Archive {
 		directory: append(o.directory, e.records...),
 	}
 	o.mem.whole.Sum(a.sha256[:0])
-	for i := range headers {
-		h := &headers[i]
+	for i, h := range headers {
 		a.entries[i] = Entry{Name: h.name, Size: h.usize, Mode: h.mode(), Modified: h.modified()}
 		if !h.isFolder() {
 			a.entries[i].SHA256 = o.hashes[h]
@@ -160,7 +159,7 @@ func (a *Archive) ReadFile(name string, max int64) ([]byte, error) {
 	if !ok || a.members[i].isFolder() {
 		return nil, &fs.PathError{Op: "read", Path: quote(name), Err: fs.ErrNotExist}
 	}
-	h, e := &a.members[i], &a.entries[i]
+	h, e := a.members[i], &a.entries[i]
 	if e.Size > max {
 		return nil, fmt.Errorf("%s has %d bytes, expected at most %d", quote(name), e.Size, max)
 	}
@@ -187,6 +186,6 @@ func (a *Archive) Section(name string) (r *io.SectionReader, ok bool) {
 	if !ok || a.members[i].isFolder() || a.members[i].method != methodStored {
 		return nil, false
 	}
-	h := &a.members[i]
+	h := a.members[i]
 	return io.NewSectionReader(a.r, h.dataOff, h.csize), true
 }
