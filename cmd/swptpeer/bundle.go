@@ -59,7 +59,7 @@ func bundleCommands() *command {
 					"them the report says what is not proven.",
 				examples: []string{
 					"swptpeer bundle verify their-bundle.zip --pin 5f0c…",
-					"swptpeer bundle verify bundles/ --registry authorities.toml --strict --format junit",
+					"swptpeer bundle verify bundles/ --registry authorities.toml --format junit",
 				},
 				fails: "a bundle was refused",
 				flags: flags(trustFlags(), at, verdictFlags()),

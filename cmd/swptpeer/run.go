@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"path/filepath"
 	"runtime/debug"
@@ -23,8 +24,9 @@ func run(ctx context.Context, sys system, args []string, stdin io.Reader, stdout
 	a.err = newPrinter(stderr, sys, noColor)
 
 	err := a.main(ctx, args)
-	if err == nil && a.out.err != nil {
-		err = &unreadable{errors.New("writing to standard output: " + a.out.err.Error())}
+	if a.out.err != nil && exitStatus(err) <= statusFailed {
+		// A verdict that nobody could read was not given.
+		err = &unreadable{fmt.Errorf("writing to standard output: %w", a.out.err)}
 	}
 	// Whatever an interrupt made fail, it is the interrupt that ended the run.
 	if err != nil && ctx.Err() != nil && exitStatus(err) != statusInterrupted {

@@ -90,6 +90,8 @@ func TestScripts(t *testing.T) {
 			"setenvout": cmdSetenvOut,
 			"flipbyte":  cmdFlipByte,
 			"narrow":    cmdNarrow,
+			"nosecret":  cmdNoSecret,
+			"concat":    cmdConcat,
 			"writehostile": func(ts *testscript.TestScript, neg bool, args []string) {
 				ts.Check(os.WriteFile(ts.MkAbs(hostileName), []byte("PK\x05\x06\x1b[2J\u202e"), 0o644))
 			},
@@ -235,6 +237,54 @@ func cmdJSON(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s: %s is %q, want %q", args[0], path, got, want)
 		}
 	}
+}
+
+// cmdNoSecret fails if a secret is in the output of the last command, or in a
+// file of the script's folder that others can read:
+//
+//	nosecret WORD...
+func cmdNoSecret(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: nosecret WORD...")
+	}
+	look := func(where, text string) {
+		for _, secret := range args {
+			if strings.Contains(text, secret) {
+				ts.Fatalf("%s has a secret in it", where)
+			}
+		}
+	}
+	look("standard output", ts.ReadFile("stdout"))
+	look("standard error", ts.ReadFile("stderr"))
+	looked := 0
+	ts.Check(filepath.WalkDir(ts.Getenv("WORK"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil || info.Mode().Perm()&0o044 == 0 {
+			return err
+		}
+		data, err := os.ReadFile(path)
+		looked++
+		look(path, string(data))
+		return err
+	}))
+	if looked == 0 {
+		ts.Fatalf("found no file to look into")
+	}
+}
+
+// cmdConcat writes files one after the other into one: concat OUT FILE...
+func cmdConcat(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: concat OUT FILE...")
+	}
+	var all []byte
+	for _, name := range args[1:] {
+		all = append(all, ts.ReadFile(name)...)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), all, 0o644))
 }
 
 // cmdXML checks that a file is well-formed XML.

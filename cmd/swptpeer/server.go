@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"text/tabwriter"
@@ -200,6 +202,9 @@ func runServerRenew(c *call) error {
 		defer out.Discard()
 	}
 	res, err := d.RenewServer(c.ctx, serial, days, c.change(d, true))
+	if errors.Is(err, fs.ErrNotExist) {
+		return withHint(&refusal{err.Error()}, "\"swptpeer server list\" shows the serial numbers")
+	}
 	if err != nil {
 		return err
 	}

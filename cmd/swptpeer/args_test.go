@@ -1,0 +1,204 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestFlagsHaveOneArity holds what parseArgs presumes: a flag of one name takes
+// a value in every command or in none, and an alias means the same everywhere.
+func TestFlagsHaveOneArity(t *testing.T) {
+	seen := map[string]flagKind{}
+	for _, c := range commands().all() {
+		for name, kind := range flagTable(c) {
+			kind.repeatable = false // looked at only once the command is known
+			if before, ok := seen[name]; ok && before != kind {
+				t.Errorf("%s: flag %s is %+v, and elsewhere %+v", c.fullName(), name, kind, before)
+			}
+			seen[name] = kind
+		}
+	}
+	if len(seen) == 0 {
+		t.Fatal("no flags")
+	}
+}
+
+// TestEveryCommandExplainsItself holds that help says what a command does, how
+// it is called and what its flags are, within 80 columns.
+func TestEveryCommandExplainsItself(t *testing.T) {
+	for _, c := range commands().all() {
+		text := c.help()
+		for _, want := range []string{"Usage: " + c.fullName(), "\nExit status:\n"} {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: help lacks %q", c.fullName(), want)
+			}
+		}
+		if c.run != nil && len(c.examples) == 0 {
+			t.Errorf("%s has no example", c.fullName())
+		}
+		if c.short == "" || len(c.short) > 66 {
+			t.Errorf("%s: short description has %d characters, want 1 to 66", c.fullName(), len(c.short))
+		}
+		for line := range strings.Lines(text) {
+			if n := len([]rune(strings.TrimRight(line, "\n"))); n > pageWidth {
+				t.Errorf("%s: help has a line of %d columns: %s", c.fullName(), n, line)
+			}
+		}
+		for _, f := range c.flags {
+			if _, usage := describe(f); usage == "" {
+				t.Errorf("%s: flag %s is not described", c.fullName(), f.Names()[0])
+			}
+		}
+	}
+}
+
+// TestCommonFlags holds which commands take the common flags (command line
+// specification, "Global rules").
+func TestCommonFlags(t *testing.T) {
+	everywhere := []string{"quiet", "no-color", "format"}
+	changing := []string{"dir", "yes", "dry-run"}
+	signing := []string{"password-file", "password-fd", "password-stdin"}
+	for name, want := range map[string][]string{
+		"init":              slices.Concat(everywhere, changing, signing),
+		"key public":        slices.Concat(everywhere, signing),
+		"key passwd":        slices.Concat(everywhere, changing, signing),
+		"csr sign":          slices.Concat(everywhere, changing, signing),
+		"bundle create":     slices.Concat(everywhere, changing, signing),
+		"peer sign":         slices.Concat(everywhere, changing, signing, []string{"pin", "registry", "expect-node-id", "force", "out"}),
+		"peer register":     slices.Concat(everywhere, changing),
+		"peer set":          slices.Concat(everywhere, changing, []string{"queues"}),
+		"peer deactivate":   slices.Concat(everywhere, changing),
+		"peer list":         slices.Concat(everywhere, []string{"dir"}),
+		"server renew":      slices.Concat(everywhere, changing, signing),
+		"server list":       slices.Concat(everywhere, []string{"dir", "within"}),
+		"bundle verify":     slices.Concat(everywhere, []string{"strict", "pin", "registry"}),
+		"cert verify":       slices.Concat(everywhere, []string{"strict", "root", "intermediate", "at", "profile"}),
+		"doctor":            slices.Concat(everywhere, []string{"strict", "fix", "quick"}),
+		"sign-peercert":     slices.Concat(everywhere, changing, signing),
+		"generate-keyset-x": nil,
+	} {
+		line, err := parseArgs(commands(), strings.Fields(name))
+		if want == nil {
+			if err == nil {
+				t.Errorf("%s: no error", name)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		table := flagTable(line.command)
+		for _, flag := range want {
+			if _, ok := table[flag]; !ok {
+				t.Errorf("%s: flag --%s is missing", name, flag)
+			}
+		}
+	}
+}
+
+func TestParseArgs(t *testing.T) {
+	for _, test := range []struct{ in, want string }{
+		{"peer sign b.zip --dry-run", "swptpeer peer sign --dry-run=true -- b.zip"},
+		{"--dry-run peer sign b.zip", "swptpeer peer sign --dry-run=true -- b.zip"},
+		{"peer --dir D sign b.zip", "swptpeer peer sign --dir=D -- b.zip"},
+		{"peer sign -d D -- --dry-run", "swptpeer peer sign --dir=D -- --dry-run"},
+		{"peer sign -dir=D b.zip", "swptpeer peer sign --dir=D -- b.zip"},
+		{"peer sign --dir -x b.zip", "swptpeer peer sign --dir=-x -- b.zip"},
+		{"bundle verify - sign", "swptpeer bundle verify -- - sign"},
+		{"cert verify --root a --root b,c leaf", "swptpeer cert verify --root=a --root=b,c -- leaf"},
+		{"cert verify --profile=false --root a leaf", "swptpeer cert verify --profile=false --root=a -- leaf"},
+	} {
+		line, err := parseArgs(commands(), strings.Fields(test.in))
+		if err != nil {
+			t.Errorf("%s: %v", test.in, err)
+			continue
+		}
+		if got := strings.Join(line.canonical(), " "); got != test.want {
+			t.Errorf("%s:\n got %s\nwant %s", test.in, got, test.want)
+		}
+	}
+}
+
+// FuzzParseArgs: no argument list panics, and a flag never becomes an argument
+// unless "--" stands before it.
+func FuzzParseArgs(f *testing.F) {
+	for _, seed := range []string{"peer sign b.zip --dry-run", "--", "-", "--=", "-= -", "peer --dir", "help help", "--dir=x=y peer list"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, words string) {
+		args := strings.Split(words, " ")
+		line, err := parseArgs(commands(), args)
+		if err != nil || line.help || line.version {
+			return
+		}
+		before := beforeDashes(args)
+		for _, arg := range line.args {
+			if len(arg) > 1 && arg[0] == '-' && slices.Contains(before, arg) && !slices.Contains(args[len(before):], arg) {
+				t.Errorf("%q: flag %q became an argument", words, arg)
+			}
+		}
+	})
+}
+
+// runWith runs the command in this process, with an environment of its own.
+func runWith(t *testing.T, env map[string]string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	sys := system{
+		lookupEnv:    func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		now:          func() time.Time { return referenceTime },
+		openTerminal: func() (*os.File, error) { return nil, errNoTerminal },
+		lookPath:     func(string) (string, error) { return "", errors.New("not found") },
+	}
+	var out, errs bytes.Buffer
+	code = run(t.Context(), sys, append([]string{programName}, args...), strings.NewReader(""), &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+func TestNoArguments(t *testing.T) {
+	for _, args := range [][]string{nil, {}, {"swptpeer"}} {
+		var out, errs bytes.Buffer
+		if code := run(t.Context(), hostSystem(), args, strings.NewReader(""), &out, &errs); code != statusUsage {
+			t.Errorf("%q: exit status %d, want %d", args, code, statusUsage)
+		}
+	}
+}
+
+// fullWriter is a disk that is full.
+type fullWriter struct{}
+
+func (fullWriter) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+// TestOutputError: what could not be printed is not reported as done.
+func TestOutputError(t *testing.T) {
+	for _, args := range [][]string{{"--help"}, {"--version"}, {"completion", "bash"},
+		{"peer", "list", "--dir", "../../testdata/reference/nodes/aa"},
+		{"peer", "list", "--dir", "../../testdata/reference/nodes/aa", "--format", "json"}} {
+		var errs bytes.Buffer
+		if code := run(t.Context(), hostSystem(), append([]string{programName}, args...), strings.NewReader(""), fullWriter{}, &errs); code != statusIO {
+			t.Errorf("%q: exit status %d, want %d; %s", args, code, statusIO, errs.String())
+		}
+	}
+}
+
+// TestNoLibraryHelp: an argument named like the flag library's own commands is
+// an argument.
+func TestNoLibraryHelp(t *testing.T) {
+	for _, word := range []string{"help", "h"} {
+		code, _, stderr := runWith(t, nil, "bundle", "inspect", word)
+		if code != statusIO || !strings.Contains(stderr, word+": no such file") {
+			t.Errorf("%s: exit status %d, %s", word, code, stderr)
+		}
+	}
+}
+
+func TestRepeatableFlagsKeepCommas(t *testing.T) {
+	code, _, stderr := runWith(t, nil, "cert", "verify", "--root", "a,b", "leaf")
+	if code != statusIO || !strings.Contains(stderr, "a,b") {
+		t.Errorf("exit status %d, %s", code, stderr)
+	}
+}
