@@ -1,0 +1,124 @@
+package bundle_test
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/swaptacular/swptpeer/bundle"
+	"github.com/swaptacular/swptpeer/bundle/strictzip"
+)
+
+// published is a verified bundle with someFiles.
+func published(t testing.TB) *bundle.Bundle {
+	t.Helper()
+	src := sourceOf(t, "ca")
+	put(t, src.Dir, someFiles)
+	return mustVerify(t, mustCreate(t, src))
+}
+
+// Modes are those of public files, whatever the umask and the archive say.
+func TestExtractModes(t *testing.T) {
+	strange := mustVerify(t, partsOf(t, "aa").sign(t, "aa", goodInfo(
+		member{name: "a/", mode: fs.ModeDir | 0o700}, member{name: "a/x", content: "x", mode: 0o777}, member{name: "a/y", content: "y", mode: 0o600},
+		member{name: "implied/folders/x", content: "x", mode: 0o400})...).zip(t))
+	for _, umask := range []int{0, 0o022, 0o077, 0o777} {
+		for _, b := range []*bundle.Bundle{published(t), strange} {
+			dir := filepath.Join(t.TempDir(), "new")
+			old := syscall.Umask(umask)
+			err := b.NodeInfo.Extract(dir)
+			syscall.Umask(old)
+			if err != nil {
+				t.Fatalf("umask %03o: %v", umask, err)
+			}
+			err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+				if err != nil {
+					return err
+				}
+				info, err := e.Info()
+				want := fs.FileMode(0o644)
+				if e.IsDir() {
+					want = fs.ModeDir | 0o755
+				}
+				if info.Mode() != want {
+					t.Errorf("umask %03o: %s has mode %v, expected %v", umask, path, info.Mode(), want)
+				}
+				return err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+func TestExtractNeedsANewFolder(t *testing.T) {
+	b := published(t)
+	tmp := t.TempDir()
+	put(t, tmp, map[string]string{"there/keep": "x", "file": "x"})
+	if err := os.Symlink("there", filepath.Join(tmp, "link")); err != nil {
+		t.Skip(err)
+	}
+	before := tree(t, tmp)
+	for _, name := range []string{"there", "file", "link", ".", "there/..", ""} {
+		if err := b.NodeInfo.Extract(filepath.Join(tmp, name)); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("%q: found %v, expected that it exists", name, err)
+		}
+	}
+	if err := b.NodeInfo.Extract(filepath.Join(tmp, "no", "parent")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("found %v, expected that the parent does not exist", err)
+	}
+	if after := tree(t, tmp); after != before {
+		t.Errorf("found\n%s\nexpected nothing to have changed:\n%s", after, before)
+	}
+	// A slash at the end is how shells complete folders.
+	if err := b.NodeInfo.Extract(filepath.Join(tmp, "new") + "/"); err != nil {
+		t.Error(err)
+	}
+}
+
+// What changed since it was verified is not extracted, and nothing is left.
+func TestExtractNoticesChanges(t *testing.T) {
+	p := partsOf(t, "aa").sign(t, "aa", goodInfo(member{name: "a/x", content: "some content"}, member{name: "z", content: "other content"})...)
+	data := p.zip(t)
+	b := mustVerify(t, data) // reads from data
+	copy(data[bytes.Index(data, []byte("other content")):], "wrong content")
+	tmp := t.TempDir()
+	err := b.NodeInfo.Extract(filepath.Join(tmp, "x"))
+	if !errors.Is(err, strictzip.ErrChanged) {
+		t.Errorf("found %v, expected %v", err, strictzip.ErrChanged)
+	}
+	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+		t.Errorf("found %v left behind, %v", left, err)
+	}
+}
+
+func TestInfo(t *testing.T) {
+	data := readBundle(t, "ca")
+	info := mustVerify(t, data).Info()
+	if info.NodeType.String() != "ca" || info.NodeID != "ae4209290a434d18be5465b3d11257f8" || !strings.HasPrefix(info.Fingerprint, info.NodeID) ||
+		info.Size != int64(len(data)) || len(info.SHA256) != 64 {
+		t.Errorf("found %+v", info)
+	}
+	if info.Root.Serial != "7BBF3CEA05F019DB7F88E668B86E6B64" || info.Root.NotAfter.Year() != 3026 || len(info.Root.SHA256) != 64 {
+		t.Errorf("found %+v", info.Root)
+	}
+	n := info.NodeInfo
+	if n.UpdatedAt.String() != "2026-11-23" || !slices.Equal(n.Manifest.Servers, []string{"127.0.0.1:21235"}) || n.Manifest.Destination != "/exchange/creditors_in" ||
+		n.Manifest.HasPasscode || n.Manifest.Login != nil {
+		t.Errorf("found %+v", n)
+	}
+	var names []string
+	for _, f := range n.Files {
+		names = append(names, f.Name)
+	}
+	if !slices.Equal(names, []string{"stomp.toml", "updated-at.txt"}) || n.Files[1].Size != 11 || len(n.Files[1].SHA256) != 64 {
+		t.Errorf("found %+v", n.Files)
+	}
+}
