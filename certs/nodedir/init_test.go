@@ -12,7 +12,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -59,11 +58,11 @@ func TestInit(t *testing.T) {
 		{certs.DebtorsAgent, referenceDA, "/exchange/debtors_in", []string{"-creditors-subnet.txt"}},
 	} {
 		t.Run(test.typ.String(), func(t *testing.T) {
-			old := syscall.Umask(0o077)
-			defer syscall.Umask(old)
+			restore := narrowUmask()
+			defer restore()
 			path := filepath.Join(t.TempDir(), "made", "on the way", "node")
 			res := mustInit(t, path, adopting(t, test.typ))
-			syscall.Umask(old)
+			restore()
 
 			d := res.Dir
 			if d.Identity() != identity(t, test.typ, test.id) || d.Path() != path || len(d.Warnings()) > 0 {
