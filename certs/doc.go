@@ -20,16 +20,50 @@
 //
 // # This package
 //
-// Identity ([Identity], [NodeType], [Subnet]): values that exist are valid.
-// Keys: RSA 3072 is written; see [ParsePrivateKey] for what is read.
-// Certificates and requests: [ParseCertificate] and [ParseRequest] read files
-// with exactly one PEM block. [CheckRoot], [CheckPeer], [CheckServer] and
-// [CheckRequest] judge against the profile, rule by rule, into a
-// [check.Report]. [Issuer] signs: what is about to be signed is first signed by
-// a throwaway key and judged, and only then by the real one; the bytes must be
-// the same. [VerifyClient] and [VerifyServer] judge the chains that peers
-// present to each other.
+// It is for whoever makes, reads or judges certificates of the network: the
+// command, the node directory, servers and clients of peers. It implements the
+// document "Certificates: the profile of a Swaptacular network", whose rule ids
+// are those of [Rules], on top of RFC 5280. It reads and writes bytes; it opens
+// no files, asks nobody, and does not print.
 //
-// Not checked here: revocation (the network has none; peers are deactivated in
-// the node directory), certificate policies, host names (peers have none).
+// Identity: an [Identity], a [NodeType], a [Subnet] or a [Serial] that exists is
+// valid, and there is one parser for each.
+//
+// Keys: RSA 3072, encrypted PKCS #8, is written ([GenerateKey],
+// [EncryptPrivateKey]); see [ParsePrivateKey] for what is read. A form that is
+// not read is named, with the command that converts it ([UnsupportedKeyError]).
+//
+// Files: [ParseCertificate] and [ParseRequest] read files with exactly one PEM
+// block and any text around it. A second block of any kind, above all a private
+// key, is an error.
+//
+// Verdicts: [CheckRoot], [CheckPeer], [CheckServer], [CheckRequest] and
+// [CheckServerRequest] judge against the profile, rule by rule, into a
+// [check.Report]. Every check that can be made is made; a check that could not
+// be made is not a pass. What must be decided beyond that is said where it
+// belongs: [LivesLongEnough] for registering, [Describe] for looking at
+// something without judging it.
+//
+// Issuing: an [Issuer] signs peer and server certificates, [IssueRoot] the first
+// of a node. What is about to be signed is first signed by a throwaway key and
+// judged, and only then by the real key; the bytes must be the same. With the
+// same key, serial number and clock the result is, byte for byte, what the
+// existing tool makes with OpenSSL.
+//
+// Chains: [VerifyClient] and [VerifyServer] judge what peers present to each
+// other, as the profile's "Judging a chain" demands: the path must be the one
+// that this side of a connection has to present, no shorter and no longer.
+//
+// # What is not checked
+//
+// Revocation: the network has none; peers are deactivated in the node directory.
+// Certificate policies and their mappings. Host names: certificates of peers
+// have none. Whether an accounting authority's id is really its own: anybody can
+// make a root certificate with any 8 digits, so it must be compared with a
+// registry or a pin. Whether a serial number was used before, and whether a
+// subnet was given to somebody else: the node directory knows.
+//
+// crypto/x509 reads the certificates and refuses many malformed ones before any
+// rule is looked at: negative serial numbers, extensions that occur twice, key
+// identifiers that are critical.
 package certs

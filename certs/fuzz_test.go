@@ -2,6 +2,7 @@ package certs
 
 import (
 	"bytes"
+	"crypto/x509"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -76,25 +77,57 @@ func FuzzParseCertificate(f *testing.F) {
 			judged(t, r)
 			return
 		}
-		// What is accepted and written again reads as the same certificate.
-		again, err := ParseCertificate(EncodeCertificate(c.Certificate))
-		if err != nil || !bytes.Equal(again.Raw, c.Raw) {
-			t.Fatalf("written again it reads as another: %v", err)
-		}
-		judged(t, CheckRoot(c, at))
-		judged(t, CheckPeer(c, w.aa.root.Certificate, w.ca.root.Certificate, at))
-		judged(t, CheckServer(c, w.ca.root.Certificate, at))
-		if r := CheckRoot(c, at); r.OK(false) {
-			if id, err := identityOfRaw(c.RawSubject); err != nil || id.IsZero() {
-				t.Fatalf("a root certificate that passes names no node: %v", err)
-			}
-		}
-		Describe(c.Certificate)
-		if id, err := VerifyClient(plain(c, w.aaToCA), w.aa.root.Certificate, at); err == nil && id != w.ca.id {
-			t.Fatalf("found a client %v", id)
-		}
-		_ = VerifyServer(plain(c), w.ca.root.Certificate, at)
+		judgedAsAnything(t, w, c)
 	})
+}
+
+// FuzzCertificateDER gets deeper than FuzzParseCertificate: few changes of a PEM
+// file leave its base64 whole.
+func FuzzCertificateDER(f *testing.F) {
+	w := theWorld()
+	for _, c := range []*Certificate{w.aa.root, w.ca.root, w.aaToCA, w.caToAA, w.server, referenceCertificate(f, "nodes", "ca", "root-ca.crt")} {
+		f.Add(c.Raw)
+	}
+	f.Fuzz(func(t *testing.T, der []byte) {
+		x, err := x509.ParseCertificate(der)
+		if err != nil {
+			return
+		}
+		judgedAsAnything(t, w, &Certificate{Certificate: x, File: EncodeCertificate(x)})
+	})
+}
+
+// judgedAsAnything judges a certificate as each kind, and as part of chains.
+func judgedAsAnything(t *testing.T, w *world, c *Certificate) {
+	t.Helper()
+	// What is accepted and written again reads as the same certificate.
+	again, err := ParseCertificate(EncodeCertificate(c.Certificate))
+	if err != nil && len(c.Raw) < MaxCertificateFile/2 || err == nil && !bytes.Equal(again.Raw, c.Raw) {
+		t.Fatalf("written again it reads as another: %v", err)
+	}
+	root := CheckRoot(c, at)
+	judged(t, root)
+	if root.OK(false) {
+		if id, err := identityOfRaw(c.RawSubject); err != nil || id.IsZero() {
+			t.Fatalf("a root certificate that passes names no node: %v", err)
+		}
+	}
+	// Nobody but the issuer can change what was signed.
+	peer := CheckPeer(c, w.aa.root.Certificate, w.ca.root.Certificate, at)
+	if judged(t, peer); peer.OK(false) && !bytes.Equal(c.RawTBSCertificate, w.aaToCA.RawTBSCertificate) {
+		t.Fatal("a peer certificate that the issuer did not sign passes")
+	}
+	server := CheckServer(c, w.ca.root.Certificate, at)
+	if judged(t, server); server.OK(false) && !bytes.Equal(c.RawTBSCertificate, w.server.RawTBSCertificate) {
+		t.Fatal("a server certificate that the issuer did not sign passes")
+	}
+	Describe(c.Certificate)
+	if id, err := VerifyClient(plain(c, w.aaToCA), w.aa.root.Certificate, at); err == nil && (id != w.ca.id || !bytes.Equal(c.RawTBSCertificate, w.server.RawTBSCertificate)) {
+		t.Fatalf("found a client %v", id)
+	}
+	if err := VerifyServer(plain(c), w.ca.root.Certificate, at); err == nil && !bytes.Equal(c.RawTBSCertificate, w.server.RawTBSCertificate) {
+		t.Fatal("found a server that the root did not sign")
+	}
 }
 
 func FuzzParseRequest(f *testing.F) {

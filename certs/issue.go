@@ -231,6 +231,10 @@ func (i *Issuer) renewServer(old *Certificate, days int, serial Serial, now time
 	if err := CheckServer(old, i.root, old.NotBefore).Err(); err != nil {
 		return nil, fmt.Errorf("the old certificate: %w", err)
 	}
+	if samePublicKey(old.PublicKey, i.root.PublicKey) {
+		// A new one is refused by rule csr.server-key.
+		return nil, errors.New("the old certificate is for the root key, expected a key of the server's own: make a new request")
+	}
 	return i.signServer(old.PublicKey, old.RawSubjectPublicKeyInfo, days, serial, now)
 }
 

@@ -211,6 +211,43 @@ func TestIssuedLifetimes(t *testing.T) {
 	}
 }
 
+func TestRenewServer(t *testing.T) {
+	w := theWorld()
+	serial := must(NewSerial())
+	later := at.AddDate(2, 0, 0) // the old one has ended
+	c, err := w.ca.issuer().RenewServer(w.server, 30, serial, later)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := CheckServer(c, w.ca.root.Certificate, later); failing(r) != "" {
+		t.Errorf("failed %s", failing(r))
+	}
+	if !bytes.Equal(c.RawSubjectPublicKeyInfo, w.server.RawSubjectPublicKeyInfo) || must(SerialOf(c.Certificate)) != serial {
+		t.Error("found another key or serial")
+	}
+	rootKey := retell(w.server, w.ca.key)
+	rootKey.spki = w.ca.root.RawSubjectPublicKeyInfo
+	rootKey.ext(oidSubjectKeyID).value = octetStringDER(w.ca.root.SubjectKeyId)
+	forged := retell(w.server, w.da.key)
+	for _, tt := range []struct {
+		name, says string
+		old        *Certificate
+	}{
+		{"none", "found no old certificate", nil},
+		{"of another node", "[server.subject]", w.aa.server(t)},
+		{"signed by another", "[server.issuer]", forged.tell(t)},
+		{"a peer certificate", "[server.", w.caToAA},
+		{"the root", "[server.basic-constraints]", w.ca.root},
+		{"with the root key", "for the root key", rootKey.tell(t)},
+	} {
+		key := &counted{Signer: w.ca.key}
+		err := second((&Issuer{root: w.ca.root.Certificate, key: key}).RenewServer(tt.old, 30, serial, later))
+		if err == nil || !strings.Contains(err.Error(), tt.says) || key.signed != 0 {
+			t.Errorf("%s: found %v after %d signatures, expected an error that says %q", tt.name, err, key.signed, tt.says)
+		}
+	}
+}
+
 func TestNewIssuerWantsTheRootKey(t *testing.T) {
 	w := theWorld()
 	if _, err := NewIssuer(w.aa.root.Certificate, w.ca.key); err == nil || !strings.Contains(err.Error(), "does not belong to the root certificate") {
