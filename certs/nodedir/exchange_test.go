@@ -8,6 +8,8 @@ import (
 	"crypto/x509"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/swaptacular/swptpeer/certs"
@@ -27,22 +29,24 @@ func publish(t *testing.T, d *Dir, ch Change) []byte {
 // then the chains that they present to each other.
 func TestExchange(t *testing.T) {
 	aa := openNode(t, "aa")
+	// The agent has the key of a reference node, because making one takes
+	// long; so the authority must not know that node.
+	remove(t, aa.file("peers/"+referenceCA))
+	rows := strings.SplitAfter(readText(t, aa, fileIndex), "\n")
+	writeText(t, aa, fileIndex, strings.Join(slices.Delete(rows, 1, 2), ""))
+	remove(t, aa.file(dirCreditorsSubnets+"/000001"))
 	path := filepath.Join(t.TempDir(), "app", "node-data")
 	if err := os.Mkdir(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	made, err := Init(t.Context(), path, InitRequest{
-		Type: certs.CreditorsAgent, Servers: []string{"ca.example.com:1234"}, NewPassword: passwordOf("pw"),
+		Type: certs.CreditorsAgent, Servers: []string{"ca.example.com:1234"},
+		AdoptKey: read(t, referenceNodes, "ca", fileRootKey), Password: passwordOf(referencePassword),
 	}, testOptions(), Change{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ca := made.Dir
-	key, err := ca.OpenKey("", passwordOf("pw"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	caKey := Change{Key: keyFunc(key)}
+	ca, caKey := made.Dir, withKey(t, "ca")
 
 	// Steps 1 and 2, 3 and 4.
 	atAA := mustSign(t, aa, verified(t, publish(t, ca, caKey)))

@@ -211,7 +211,3 @@ func wantRejected(t testing.TB, err error, parts ...string) {
 	}
 	wantError(t, err, parts...)
 }
-
-func keyFunc(key crypto.Signer) func() (crypto.Signer, error) {
-	return func() (crypto.Signer, error) { return key, nil }
-}

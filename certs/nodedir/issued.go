@@ -83,10 +83,9 @@ func (p *signPlan) issuedBefore() (*certs.Certificate, error) {
 		return nil, fmt.Errorf("%s: %w", p.file(rel), err)
 	}
 	if !bytes.Equal(c.RawSubjectPublicKeyInfo, p.bundle.Root.RawSubjectPublicKeyInfo) {
-		return nil, rejectf("%s has a peer certificate for another root key, and this may be a theft of its id: nothing is signed, by any option\n"+
-			"found in the bundle: key SHA-256 %s\nexpected, as in %s: key SHA-256 %s\n"+
-			"ask the peer's operator, over another channel than the one by which the bundle came, which of the two is theirs",
-			id, certs.KeyFingerprint(p.bundle.Root.RawSubjectPublicKeyInfo), p.file(rel), certs.KeyFingerprint(c.RawSubjectPublicKeyInfo))
+		return nil, rejectf("%s has a peer certificate for another root key, and this may be a theft of its id: nothing is signed, whatever the options: "+
+			"found in the bundle: key SHA-256 %s; expected, as in %s: key SHA-256 %s: %s",
+			id, certs.KeyFingerprint(p.bundle.Root.RawSubjectPublicKeyInfo), p.file(rel), certs.KeyFingerprint(c.RawSubjectPublicKeyInfo), adviceTheft)
 	}
 	if err := certs.CheckPeer(c, p.root.Certificate, p.bundle.Root.Certificate, p.now).Err(); err != nil {
 		return nil, fmt.Errorf("%s was issued to %s before and cannot be used again: %w", p.file(rel), id, err)

@@ -16,7 +16,6 @@ import (
 
 	"github.com/swaptacular/swptpeer/bundle"
 	"github.com/swaptacular/swptpeer/certs"
-	"github.com/swaptacular/swptpeer/certs/name"
 	"github.com/swaptacular/swptpeer/stompcheck/manifest"
 )
 
@@ -206,7 +205,7 @@ func (r *peerReader) list() bool {
 		return false
 	}
 	if !fi.IsDir() {
-		r.problem("%s: found %s, expected a folder", r.base, modeWords(fi.Mode()))
+		r.problem("%s: found %s, expected a folder", r.base, kind(fi.Mode()))
 		return false
 	}
 	entries, err := os.ReadDir(r.dir.file(r.base))
@@ -221,19 +220,6 @@ func (r *peerReader) list() bool {
 	return true
 }
 
-// modeWords names the kind of thing that a mode describes.
-func modeWords(m fs.FileMode) string {
-	switch {
-	case m.IsRegular():
-		return "a file"
-	case m.IsDir():
-		return "a folder"
-	case m&fs.ModeSymlink != 0:
-		return "a symbolic link"
-	}
-	return "a special file"
-}
-
 // regular reports whether the name is there and a regular file, and adds the
 // problem if it is not.
 func (r *peerReader) regular(name string, required bool) bool {
@@ -242,7 +228,7 @@ func (r *peerReader) regular(name string, required bool) bool {
 	case !ok && required:
 		r.problem("%s is missing", name)
 	case ok && !mode.IsRegular():
-		r.problem("%s: found %s, expected a file", name, modeWords(mode))
+		r.problem("%s: found %s, expected a file", name, kind(mode))
 		return false
 	}
 	return ok
@@ -300,7 +286,7 @@ func (r *peerReader) identity() {
 		p.Identity, _ = certs.NewIdentity(typ, p.Folder) // the best there is; the problem is noted
 		return
 	}
-	id, err := identityOf(p.Root.RawSubject)
+	id, err := identityOfSubject(p.Root.RawSubject)
 	switch {
 	case err != nil:
 		r.problem("%s: %v", peerRootCert, err)
@@ -315,15 +301,6 @@ func (r *peerReader) identity() {
 	if own := r.dir.identity; !own.Type().CanPeerWith(id.Type()) {
 		r.problem("%s cannot be the peer of %s: their types do not fit", id, own)
 	}
-}
-
-// identityOf reads the identity out of a DER name.
-func identityOf(rawName []byte) (certs.Identity, error) {
-	n, err := name.Parse(rawName)
-	if err != nil {
-		return certs.Identity{}, err
-	}
-	return certs.IdentityOf(n)
 }
 
 func (r *peerReader) subnet(name string, required bool) certs.Subnet {
@@ -359,18 +336,23 @@ func (r *peerReader) nodeInfo() {
 		if !ok {
 			r.problem("%s is missing", peerNodeInfo)
 		} else {
-			r.problem("%s: found %s, expected a folder", peerNodeInfo, modeWords(mode))
+			r.problem("%s: found %s, expected a folder", peerNodeInfo, kind(mode))
 		}
 		return
 	}
 	p := r.peer
-	if line, err := r.dir.readLine(path.Join(r.base, fileUpdatedAt)); err != nil {
-		r.problem("%v", err)
-	} else {
-		p.UpdatedAt = line
-		if _, err := bundle.ParseUpdatedAt(line); err != nil {
-			r.problem("%s: %v", fileUpdatedAt, err)
+	if r.published(fileUpdatedAt) {
+		if line, err := r.dir.readLine(path.Join(r.base, fileUpdatedAt)); err != nil {
+			r.problem("%v", err)
+		} else {
+			p.UpdatedAt = line
+			if _, err := bundle.ParseUpdatedAt(line); err != nil {
+				r.problem("%s: %v", fileUpdatedAt, err)
+			}
 		}
+	}
+	if !r.published(fileManifest) {
+		return
 	}
 	data, err := r.dir.readFile(path.Join(r.base, fileManifest), maxTextFile)
 	if err != nil {
@@ -387,6 +369,23 @@ func (r *peerReader) nodeInfo() {
 	}
 }
 
+// published reports whether a file in nodeinfo/ can be read. The existing tool
+// unpacks the links of a stranger's archive as well: they are not followed.
+func (r *peerReader) published(rel string) bool {
+	fi, err := os.Lstat(r.dir.file(path.Join(r.base, rel)))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		r.problem("%s is missing", rel)
+	case err != nil:
+		r.problem("%v", err)
+	case !fi.Mode().IsRegular():
+		r.problem("%s: found %s, expected a file", rel, kind(fi.Mode()))
+	default:
+		return true
+	}
+	return false
+}
+
 // parseQueues reads the line of queues.txt.
 func parseQueues(line string) (int, error) {
 	n, err := strconv.Atoi(line)
@@ -394,51 +393,4 @@ func parseQueues(line string) (int, error) {
 		return 0, fmt.Errorf("number of queues: found %q, expected a number from 1 to %d", line, MaxQueues)
 	}
 	return n, nil
-}
-
-// StepState says whether a step of the exchange is done.
-type StepState string
-
-// States of a step. What happened on the other side cannot be seen before its
-// certificate is here.
-const (
-	StepDone    StepState = "done"
-	StepOpen    StepState = "open"
-	StepUnknown StepState = "unknown"
-)
-
-// Steps tells which of the four steps of the exchange are done, as seen from
-// this node: their info-bundle is here; we signed their peer certificate; they
-// have our info-bundle; they signed ours and it is registered here.
-func (p *Peer) Steps() [4]StepState {
-	state := func(done bool, otherwise StepState) StepState {
-		if done {
-			return StepDone
-		}
-		return otherwise
-	}
-	registered := p.SubCA != nil
-	return [4]StepState{
-		state(p.Root != nil, StepOpen),
-		state(p.PeerCert != nil, StepOpen),
-		state(registered, StepUnknown), // they could not have signed without it
-		state(registered, StepOpen),
-	}
-}
-
-// NextStep says what the operator should do next about the peer, in one line.
-func (p *Peer) NextStep() string {
-	switch {
-	case p.Deactivated != "":
-		return "nothing: deactivated on " + p.Deactivated + ", for good"
-	case p.Identity.IsZero() || p.Root == nil || p.PeerCert == nil:
-		return "the peer's folder is damaged: run \"swptpeer doctor\""
-	case p.SubCA == nil:
-		return fmt.Sprintf("send the peer peers/%s/%s and your info-bundle (\"swptpeer bundle create OUT.zip\"); when its certificate for you arrives, \"swptpeer peer register FILE\"", p.Folder, peerPeerCert)
-	case !p.Active:
-		return "apply the deployment: it creates the queues and then the marker ACTIVE; test with \"swptpeer stompcheck " + p.Folder + "\""
-	case len(p.Problems) > 0:
-		return "active, with problems: run \"swptpeer doctor\""
-	}
-	return "nothing: active"
 }

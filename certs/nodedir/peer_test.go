@@ -159,6 +159,8 @@ func TestPeerProblems(t *testing.T) {
 		{"nodeinfo is a link", peer + "nodeinfo", link("../" + referenceDA + "/nodeinfo"), "found a symbolic link"},
 		{"updated-at gone", peer + "nodeinfo/updated-at.txt", gone, "updated-at.txt"},
 		{"updated-at malformed", peer + "nodeinfo/updated-at.txt", text("today\n"), "today"},
+		{"updated-at is a link", peer + "nodeinfo/updated-at.txt", link("../queues.txt"), "found a symbolic link"},
+		{"manifest is a link", peer + "nodeinfo/stomp.toml", link("/etc/passwd"), "found a symbolic link"},
 		{"no servers", peer + "nodeinfo/stomp.toml", text("servers = []\n"), "stomp.toml"},
 		{"manifest gone", peer + "nodeinfo/stomp.toml", gone, "stomp.toml"},
 		{"manifests before registering", "peers/" + referenceCA + "/sub-ca.crt", func(t *testing.T, d *Dir, rel string) {

@@ -184,7 +184,7 @@ func (r *registerPlan) parseFile() {
 
 // findIssuer reads who issued the certificate.
 func (r *registerPlan) findIssuer() bool {
-	id, err := identityOf(r.cert.RawIssuer)
+	id, err := identityOfSubject(r.cert.RawIssuer)
 	if err != nil {
 		found := err.Error()
 		if n, err := name.Parse(r.cert.RawIssuer); err == nil {

@@ -116,7 +116,7 @@ func (p *signPlan) make() error {
 	case err != nil:
 		return err
 	case !fi.IsDir():
-		return rejectf("%s: found %s, expected the peer's folder or nothing: find out who put it there and remove it", p.file(p.rel), modeWords(fi.Mode()))
+		return rejectf("%s: found %s, expected the peer's folder or nothing: find out who put it there and remove it", p.file(p.rel), kind(fi.Mode()))
 	}
 	return p.known()
 }
@@ -299,10 +299,10 @@ func (p *signPlan) theft(where string, was, is *certs.Certificate) error {
 	if bytes.Equal(was.RawSubjectPublicKeyInfo, is.RawSubjectPublicKeyInfo) {
 		key = "the same key"
 	}
-	return rejectf("%s is known with another root certificate, and this may be a theft of its id: nothing is signed or updated, by any option\n"+
-		"found in the bundle: certificate SHA-256 %s, key SHA-256 %s (%s)\n"+
-		"expected, as in %s: certificate SHA-256 %s, key SHA-256 %s\n"+
-		"ask the peer's operator, over another channel than the one by which the bundle came, which of the two is theirs",
-		p.bundle.Identity, certificateFingerprint(is), certs.KeyFingerprint(is.RawSubjectPublicKeyInfo), key,
-		p.file(where), certificateFingerprint(was), certs.KeyFingerprint(was.RawSubjectPublicKeyInfo))
+	return rejectf("%s is known with another root certificate, and this may be a theft of its id: nothing is signed or updated, whatever the options: "+
+		"found in the bundle: certificate SHA-256 %s with %s, SHA-256 %s; expected, as in %s: certificate SHA-256 %s with key SHA-256 %s: %s",
+		p.bundle.Identity, certificateFingerprint(is), key, certs.KeyFingerprint(is.RawSubjectPublicKeyInfo),
+		p.file(where), certificateFingerprint(was), certs.KeyFingerprint(was.RawSubjectPublicKeyInfo), adviceTheft)
 }
+
+const adviceTheft = "ask the peer's operator, over another channel than the one by which the bundle came, which of the two is theirs"

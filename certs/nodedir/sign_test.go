@@ -239,7 +239,7 @@ func TestSignRefusals(t *testing.T) {
 		{name: "second peer of a debtors agent", node: "da", want: []string{"exactly one peer", "1234abcd", "cafe0000"}, bundle: func(t *testing.T) *bundle.Bundle {
 			return newStranger(t, certs.AccountingAuthority, "cafe0000").bundle(t, "2026-11-23", nil)
 		}},
-		{name: "folder is a file", node: "aa", want: []string{"found a file", "expected the peer's folder"},
+		{name: "folder is a file", node: "aa", want: []string{"found a regular file", "expected the peer's folder"},
 			prepare: func(t *testing.T, d *Dir) { write(t, d.file("peers/"+agent.id.ID()), "x") }},
 		{name: "folder is a link", node: "aa", want: []string{"found a symbolic link"}, prepare: func(t *testing.T, d *Dir) {
 			if err := os.Symlink(referenceCA, d.file("peers/"+agent.id.ID())); err != nil {

@@ -25,7 +25,7 @@ func (p *signPlan) update(peer *Peer) error {
 	}
 	there := err == nil
 	if there && !fi.IsDir() {
-		return rejectf("%s: found %s, expected a folder: find out who put it there and remove it", p.file(info), modeWords(fi.Mode()))
+		return rejectf("%s: found %s, expected a folder: find out who put it there and remove it", p.file(info), kind(fi.Mode()))
 	}
 	same := false
 	if there {
