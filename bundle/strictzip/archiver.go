@@ -28,7 +28,8 @@ import (
 // verified nothing. An error of fn ends the walk and is returned.
 func (a *Archive) Walk(fn func(e Entry, content io.Reader) error) error {
 	files := make([]archiver.FileInfo, 0, len(a.entries))
-	err := archiver.Zip{}.Extract(context.Background(), a.judged(), func(_ context.Context, f archiver.FileInfo) error {
+	judged := &judgedReader{a: a}
+	err := archiver.Zip{}.Extract(context.Background(), io.NewSectionReader(judged, 0, a.size), func(_ context.Context, f archiver.FileInfo) error {
 		files = append(files, f)
 		return nil
 	})
@@ -50,9 +51,9 @@ func (a *Archive) Walk(fn func(e Entry, content io.Reader) error) error {
 		}
 		content, err := f.Open()
 		if err != nil {
-			return fmt.Errorf("open %s: %w: %w", quote(e.Name), ErrChanged, err)
+			return fmt.Errorf("open %s: %w", quote(e.Name), judged.cause(err))
 		}
-		err = fn(e, &verifyingReader{r: content, entry: e, sum: sha256.New()})
+		err = fn(e, &verifyingReader{r: content, entry: e, sum: sha256.New(), cause: judged.cause})
 		content.Close()
 		if err != nil {
 			return err
@@ -61,19 +62,29 @@ func (a *Archive) Walk(fn func(e Entry, content io.Reader) error) error {
 	return nil
 }
 
-// judged returns the archive with the central directory and end records as Open saw them.
-func (a *Archive) judged() *io.SectionReader {
-	return io.NewSectionReader(judgedReader{a}, 0, a.size)
+// judgedReader is the archive with the central directory and end records as Open saw them.
+// It remembers why the rest could not be read.
+type judgedReader struct {
+	a   *Archive
+	err error
 }
 
-type judgedReader struct{ a *Archive }
+// cause is why content could not be had, when archiver says err: a read error, or else
+// content that is not what it was.
+func (j *judgedReader) cause(err error) error {
+	if j.err != nil {
+		return j.err
+	}
+	return fmt.Errorf("%w: %w", ErrChanged, err)
+}
 
-func (j judgedReader) ReadAt(p []byte, off int64) (int, error) {
+func (j *judgedReader) ReadAt(p []byte, off int64) (int, error) {
 	a := j.a
 	n := 0
 	if off < a.dirOffset {
 		most := min(int64(len(p)), a.dirOffset-off)
 		if err := readFull(a.r, p[:most], off); err != nil {
+			j.err = err
 			return 0, err
 		}
 		n = int(most)
@@ -88,12 +99,13 @@ func (j judgedReader) ReadAt(p []byte, off int64) (int, error) {
 	return n, nil
 }
 
-// verifyingReader ends with ErrChanged if it has not read what the entry promises.
+// A verifyingReader ends with ErrChanged if it has not read what the entry promises.
 type verifyingReader struct {
 	r     io.Reader
 	entry Entry
 	n     int64
 	sum   hash.Hash
+	cause func(error) error
 	err   error
 }
 
@@ -111,7 +123,7 @@ func (v *verifyingReader) Read(p []byte) (int, error) {
 	case err == io.EOF && (v.n < v.entry.Size || [32]byte(v.sum.Sum(nil)) != v.entry.SHA256):
 		err = ErrChanged
 	case err != nil && err != io.EOF:
-		err = fmt.Errorf("%w: %w", ErrChanged, err)
+		err = v.cause(err)
 	}
 	if err != nil && err != io.EOF {
 		err = fmt.Errorf("read %s: %w", quote(v.entry.Name), err)

@@ -27,15 +27,17 @@ func (o *opener) readEntries(spans []span, e ends, content bool) bool {
 	}
 	for _, sp := range spans {
 		s.skipTo(sp.offset)
-		if descLen, wide, ok := o.readLocal(s, sp); ok {
+		descLen, wide, ok := o.readLocal(s, sp)
+		if ok {
 			sp.dataOff = s.pos()
-			if content {
-				o.readContent(s, sp)
-			}
+			ok = content && o.readContent(s, sp)
 			s.skipTo(sp.dataOff + sp.csize)
 			if descLen > 0 {
 				o.readDescriptor(s, sp, descLen, wide)
 			}
+		}
+		if !ok {
+			rec.unchecked(ruleDeflate, ruleSize, ruleCRC)
 		}
 		s.skipTo(sp.next)
 		if s.err != nil {
@@ -185,31 +187,33 @@ func (o *opener) readDescriptor(s *stream, sp span, n int, wide bool) {
 	}
 }
 
-// readContent inflates the data of an entry and compares it with what is declared.
-func (o *opener) readContent(s *stream, sp span) {
+// readContent inflates the data of an entry and compares it with what is declared. It
+// returns false if that could not be done.
+func (o *opener) readContent(s *stream, sp span) bool {
 	rec := o.rec
-	if sp.method != methodStored && sp.method != methodDeflate {
-		return // refused already
+	if sp.method != methodStored && sp.method != methodDeflate || sp.flags&flagsEncryption != 0 {
+		return false // refused already
 	}
 	out := o.mem.inflate(&dataReader{s: s, n: sp.csize}, sp.method, sp.usize, nil)
 	switch {
 	case s.err != nil:
-		return // readEntries reports it
+		return false // readEntries reports it
 	case out.err != nil:
 		rec.fail(ruleDeflate, sp.where(), fmt.Sprintf("%v after %d bytes of content", out.err, out.size), "a complete deflate stream")
-		return
+		return true
 	case out.size > sp.usize:
 		rec.fail(ruleSize, sp.where(), fmt.Sprintf("more than %d bytes", sp.usize), fmt.Sprintf("%d bytes", sp.usize))
-		return
+		return true
 	case out.left > 0:
 		rec.fail(ruleDeflate, sp.where(), fmt.Sprintf("%d bytes of data after the end of the deflate stream", out.left), "none")
 	}
 	if out.size < sp.usize {
 		rec.fail(ruleSize, sp.where(), fmt.Sprintf("%d bytes", out.size), fmt.Sprintf("%d bytes", sp.usize))
-		return
+		return true
 	}
 	if out.crc != sp.crc {
 		rec.fail(ruleCRC, sp.where(), fmt.Sprintf("checksum %08x", out.crc), fmt.Sprintf("%08x", sp.crc))
 	}
 	o.hashes[sp.header] = out.sha256
+	return true
 }

@@ -156,6 +156,80 @@ func TestChangedArchive(t *testing.T) {
 	}
 }
 
+// A read error is not mistaken for a change, and a change not for a read error.
+func TestReadErrorAfterOpen(t *testing.T) {
+	data := plain().bytes()
+	r := &swappedReader{before: data, calls: math.MaxInt}
+	a, rep := strictzip.Open(r, int64(len(data)), testLimits)
+	if a == nil {
+		t.Fatal(rep.Err())
+	}
+	r.calls, r.err = 0, errDisk
+	if _, err := a.ReadFile("stomp.toml", 100); !errors.Is(err, errDisk) || errors.Is(err, strictzip.ErrChanged) {
+		t.Errorf("ReadFile: error %v, expected %v", err, errDisk)
+	}
+	err := a.Walk(func(_ strictzip.Entry, content io.Reader) error {
+		if content == nil {
+			return nil
+		}
+		_, err := io.ReadAll(content)
+		return err
+	})
+	if !errors.Is(err, errDisk) || errors.Is(err, strictzip.ErrChanged) {
+		t.Errorf("Walk: error %v, expected %v", err, errDisk)
+	}
+}
+
+// An archive that is large enough to be hashed beside its inflation.
+func TestLargeArchive(t *testing.T) {
+	data, w := mustWrite(t, []strictzip.File{file("a", noise(3<<20)), file("b", text(3<<20)), file("c.zip", noise(1<<20))}, testTime)
+	a, err := w.Verify(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.SHA256() != w.SHA256() {
+		t.Errorf("digest %x, expected %x", a.SHA256(), w.SHA256())
+	}
+	agreeWithArchiveZip(t, data, a)
+	walkAll(t, a)
+	goroutines := runtime.NumGoroutine()
+	for calls := range 20 {
+		_, rep := strictzip.Open(&swappedReader{before: data, calls: calls, err: errDisk}, int64(len(data)), testLimits)
+		if !rep.OK(false) && !rep.Has("zip.read", check.Failed) {
+			t.Errorf("after %d calls: %v, expected zip.read", calls, rep.Err())
+		}
+	}
+	for range 100 {
+		if runtime.NumGoroutine() <= goroutines {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Errorf("%d goroutines, expected %d as before", runtime.NumGoroutine(), goroutines)
+}
+
+// A check that was not made for every entry is skipped, not passed.
+func TestSkippedIsNotPassed(t *testing.T) {
+	for what, c := range map[string]struct {
+		a     raw
+		rules string
+	}{
+		"content of an entry without local header": {raw{members: []member{{name: "a", local: func(h []byte) { h[0] = 0 }}, {name: "b"}}}, "zip.deflate zip.size zip.crc"},
+		"content of an unknown method":             {one(member{name: "a", local: set16(8, 9), central: set16(10, 9)}), "zip.deflate zip.size zip.crc"},
+		"content beyond the limits":                {one(member{name: "a", content: strings.Repeat("a", 2<<20), deflate: true}), "zip.deflate zip.size zip.crc"},
+		"names beyond the limits":                  {named(strings.Repeat("a/", 20)), "zip.name-traversal zip.name-duplicate zip.name-control"},
+		"everything after a broken end":            {raw{suffix: []byte("x")}, "zip.directory zip.overlap zip.name-absolute zip.crc"},
+	} {
+		data := c.a.bytes()
+		_, rep := strictzip.Open(bytes.NewReader(data), int64(len(data)), testLimits)
+		for rule := range strings.SplitSeq(c.rules, " ") {
+			if !rep.Has(rule, check.Skipped) {
+				t.Errorf("%s: %s is not skipped", what, rule)
+			}
+		}
+	}
+}
+
 // An archive that is swapped while it is judged has the digest of the bytes that were judged.
 func TestSwappedArchive(t *testing.T) {
 	good := plain().bytes()
@@ -174,11 +248,15 @@ func TestSwappedArchive(t *testing.T) {
 type swappedReader struct {
 	before, after []byte
 	calls         int
+	err           error // in place of after
 }
 
 func (s *swappedReader) ReadAt(p []byte, off int64) (int, error) {
 	data := s.before
 	if s.calls <= 0 {
+		if s.err != nil {
+			return 0, s.err
+		}
 		data = s.after
 	}
 	s.calls--

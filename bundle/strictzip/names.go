@@ -298,6 +298,9 @@ func (o *opener) checkNames(headers []*header) {
 	t := newTree(len(headers))
 	for _, h := range headers {
 		if limitFault(h.name, o.lim, func(f fault) { f.fail(rec, h.where()) }) {
+			rec.unchecked(nameRules...)
+			rec.unchecked(treeRules...)
+			rec.unchecked(ruleUTF8Flag)
 			continue // and do not spend time on it
 		}
 		nameFaults(h.name, func(f fault) { f.fail(rec, h.where()) })

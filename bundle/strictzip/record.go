@@ -32,6 +32,13 @@ func (rec *recorder) checked(rules ...*rule) {
 	}
 }
 
+// unchecked takes that back: the rules were not applied to everything.
+func (rec *recorder) unchecked(rules ...*rule) {
+	for _, r := range rules {
+		rec.rules[r.index].checked = false
+	}
+}
+
 func (rec *recorder) fail(r *rule, where, found, expected string) {
 	st := &rec.rules[r.index]
 	if len(st.failures) == maxResults {

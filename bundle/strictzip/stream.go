@@ -63,11 +63,12 @@ const concurrentSize = 1 << 20
 func newDigester(h hash.Hash, size int64) *digester {
 	d := &digester{h: h}
 	if size >= concurrentSize {
-		d.work, d.done = make(chan []byte), make(chan struct{})
+		work, done := make(chan []byte), make(chan struct{})
+		d.work, d.done = work, done
 		go func() {
-			for b := range d.work {
-				d.h.Write(b)
-				d.done <- struct{}{}
+			for b := range work {
+				h.Write(b)
+				done <- struct{}{}
 			}
 		}()
 	}
