@@ -143,9 +143,18 @@ func (j *judge) extensionList(known []asn1.ObjectIdentifier) {
 		extra = append(extra, name)
 	}
 	where := "extensions"
-	j.r.Check(len(twice) == 0, ruleCertExtensionsUnique, where, strings.Join(twice, ", "), "each extension once")
-	j.r.Check(len(critical) == 0, ruleCertCritical, where, strings.Join(critical, ", "), "no critical extensions but those of the profile")
-	j.r.Check(len(extra) == 0, ruleCertExtra, where, strings.Join(extra, ", "), "no further extensions")
+	j.r.Check(len(twice) == 0, ruleCertExtensionsUnique, where, someOf(twice), "each extension once")
+	j.r.Check(len(critical) == 0, ruleCertCritical, where, someOf(critical), "no critical extensions but those of the profile")
+	j.r.Check(len(extra) == 0, ruleCertExtra, where, someOf(extra), "no further extensions")
+}
+
+// someOf lists names for a report. A stranger's certificate can have thousands.
+func someOf(names []string) string {
+	const most = 8
+	if len(names) > most {
+		return strings.Join(names[:most], ", ") + fmt.Sprintf(" and %d more", len(names)-most)
+	}
+	return strings.Join(names, ", ")
 }
 
 // checkKeyRules records key.algorithm, key.strength and key.signature-algorithm.

@@ -2,7 +2,10 @@ package certs
 
 import (
 	"crypto/x509"
+	"encoding/asn1"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -89,6 +92,26 @@ func TestExtensionForms(t *testing.T) {
 		got, err := parseKeyUsage(keyUsageDER(usage))
 		if err != nil || got != usage {
 			t.Errorf("%s: found %s, %v", keyUsageWords(usage), keyUsageWords(got), err)
+		}
+	}
+}
+
+// A report stays short, whatever a stranger wrote.
+func TestReportsAreShort(t *testing.T) {
+	w := theWorld()
+	l := retell(w.ca.root, w.ca.key)
+	var parts []rdn
+	for range 200 {
+		parts = append(parts, part(oidCommonName, strings.Repeat("x", 60)))
+	}
+	parts = append(parts, part(oidUnit, strings.Repeat("é", 1000)))
+	l.subject = simpleName(parts...)
+	for i := range 1000 {
+		l.add(asn1.ObjectIdentifier{1, 2, 3, i}, true, nil)
+	}
+	for _, res := range CheckRoot(l.tell(t), at).Results {
+		if n := len(res.String()); n > 1000 || !utf8.ValidString(res.String()) {
+			t.Errorf("%s: a result of %d bytes", res.Rule.ID, n)
 		}
 	}
 }

@@ -129,7 +129,14 @@ func decryptKeyBlock(b pemBlock, password []byte) ([]byte, error) {
 	return der, nil
 }
 
+// maxKeyDER bounds a private key before crypto/x509 computes with its numbers:
+// RSA 8192 takes under 5 KiB.
+const maxKeyDER = 8 << 10
+
 func parseKeyDER(label string, der []byte) (crypto.Signer, error) {
+	if len(der) > maxKeyDER {
+		return nil, fmt.Errorf("found a key of %d bytes, expected at most %d: RSA of at most %d bits", len(der), maxKeyDER, MaxRSABits)
+	}
 	var (
 		key any
 		err error
@@ -260,9 +267,9 @@ func inspectLegacy(b pemBlock) (bool, error) {
 
 // clip shortens text of a stranger's file for an error.
 func clip(s string) string {
-	const most = 40
+	const most = 80
 	if len(s) > most {
-		return s[:most] + "…"
+		return strings.ToValidUTF8(s[:most], "") + "…"
 	}
 	return s
 }

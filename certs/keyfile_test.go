@@ -260,6 +260,15 @@ func TestHostileKeyFiles(t *testing.T) {
 	}
 }
 
+func TestKeyDERLimit(t *testing.T) {
+	for n, tooLong := range map[int]bool{maxKeyDER: false, maxKeyDER + 1: true} {
+		_, err := parseKeyDER(labelPKCS8, make([]byte, n))
+		if err == nil || strings.Contains(err.Error(), "expected at most 8192") != tooLong {
+			t.Errorf("%d bytes: found %v", n, err)
+		}
+	}
+}
+
 func TestEncryptPrivateKey(t *testing.T) {
 	key := theWorld().ca.key
 	file, err := EncryptPrivateKey(key, []byte("päss word"))

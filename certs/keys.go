@@ -182,8 +182,12 @@ func verifySignature(a x509.SignatureAlgorithm, signed, signature []byte, pub cr
 		return fmt.Errorf("signed with %v, which is not accepted", a)
 	}
 	by := &x509.Certificate{PublicKey: pub}
-	switch pub.(type) {
+	switch k := pub.(type) {
 	case *rsa.PublicKey:
+		// The work grows with the square of the size, which a stranger chose.
+		if bits := k.N.BitLen(); bits > MaxRSABits {
+			return fmt.Errorf("not looked at: an RSA key of %d bits, expected at most %d", bits, MaxRSABits)
+		}
 		by.PublicKeyAlgorithm = x509.RSA
 	case *ecdsa.PublicKey:
 		by.PublicKeyAlgorithm = x509.ECDSA

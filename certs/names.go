@@ -3,6 +3,7 @@ package certs
 import (
 	"encoding/asn1"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/swaptacular/swptpeer/certs/check"
@@ -97,7 +98,7 @@ func checkRawName(r *check.Report, der, spki []byte, where string) Identity {
 		r.Fail(ruleNameEncoding, where, err.Error(), "a DER name")
 		return Identity{}
 	}
-	r.Pass(ruleNameEncoding, where, n.String())
+	r.Pass(ruleNameEncoding, where, clipName(n))
 	return CheckName(r, n, spki, where)
 }
 
@@ -111,7 +112,7 @@ func checkName(r *check.Report, n name.Name, where string) Identity {
 		}
 	}
 	if multi >= 0 {
-		r.Fail(ruleNameSingleValued, where, fmt.Sprintf("%d attributes in part %d of %s", len(rdns[multi]), multi+1, n), "one attribute in each part")
+		r.Fail(ruleNameSingleValued, where, fmt.Sprintf("%d attributes in part %d of %s", len(rdns[multi]), multi+1, clipName(n)), "one attribute in each part")
 	} else {
 		r.Pass(ruleNameSingleValued, where, "")
 	}
@@ -151,10 +152,10 @@ func checkName(r *check.Report, n name.Name, where string) Identity {
 		default:
 			switch want.rule {
 			case ruleNameOrganization:
-				okay = r.Check(equalText(*found[k], oidOrganization, Organization), want.rule, where, fmt.Sprintf("%q", found[k].Value), fmt.Sprintf("%q", Organization)) && okay
+				okay = r.Check(equalText(*found[k], oidOrganization, Organization), want.rule, where, quote(found[k].Value), fmt.Sprintf("%q", Organization)) && okay
 			case ruleNameUnit:
 				t = unitOf(*found[k])
-				okay = r.Check(t.valid(), want.rule, where, fmt.Sprintf("%q", found[k].Value),
+				okay = r.Check(t.valid(), want.rule, where, quote(found[k].Value),
 					fmt.Sprintf("%q, %q or %q", nodeTypes[AccountingAuthority].unit, nodeTypes[CreditorsAgent].unit, nodeTypes[DebtorsAgent].unit)) && okay
 			case ruleNameSerial:
 				// nameAttributes has the unit before the serial number.
@@ -162,9 +163,9 @@ func checkName(r *check.Report, n name.Name, where string) Identity {
 			}
 		}
 	}
-	okay = r.Check(ordered, ruleNameOrder, where, strings.Join(order, ", "), "O, OU, serialNumber, before any other attribute") && okay
+	okay = r.Check(ordered, ruleNameOrder, where, someOf(order), "O, OU, serialNumber, before any other attribute") && okay
 	if len(extra) > 0 {
-		r.Fail(ruleNameExtra, where, "further attributes: "+strings.Join(extra, ", "), "only O, OU and serialNumber")
+		r.Fail(ruleNameExtra, where, "further attributes: "+someOf(extra), "only O, OU and serialNumber")
 	} else {
 		r.Pass(ruleNameExtra, where, "")
 	}
@@ -176,6 +177,19 @@ func checkName(r *check.Report, n name.Name, where string) Identity {
 		return Identity{}
 	}
 	return id
+}
+
+// quote is text of a stranger's certificate for a report.
+func quote(s string) string { return strconv.Quote(clip(s)) }
+
+// clipName is a name for a report: as long as a node's name ever is, and more.
+func clipName(n name.Name) string {
+	const most = 250
+	s := n.String()
+	if len(s) > most {
+		return strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
 }
 
 func attributeIndex(oid asn1.ObjectIdentifier) int {
@@ -191,10 +205,10 @@ func checkSerialForm(r *check.Report, t NodeType, value, where string) bool {
 	if !t.valid() {
 		// The unit has failed its own rule; either form may have been meant.
 		_, err := ParseNodeID(value)
-		return r.Check(err == nil, ruleNameSerial, where, fmt.Sprintf("%q", value), "8 or 32 lowercase hex digits")
+		return r.Check(err == nil, ruleNameSerial, where, quote(value), "8 or 32 lowercase hex digits")
 	}
 	digits := nodeTypes[t].idDigits
-	return r.Check(isHex(value, digits), ruleNameSerial, where, fmt.Sprintf("%q", value),
+	return r.Check(isHex(value, digits), ruleNameSerial, where, quote(value),
 		fmt.Sprintf("exactly %d lowercase hex digits for %s", digits, t.article()))
 }
 

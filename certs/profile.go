@@ -94,7 +94,7 @@ func (j *judge) nameConstraints(id Identity) {
 		if err != nil {
 			return criticalWord(critical) + ", " + err.Error(), false
 		}
-		return criticalWord(critical) + ", " + n.String(), critical && constrainsTo(n, id)
+		return criticalWord(critical) + ", " + clipName(n), critical && constrainsTo(n, id)
 	})
 }
 
@@ -217,5 +217,5 @@ func nameText(der []byte) string {
 	if err != nil {
 		return "a name that cannot be read"
 	}
-	return n.String()
+	return clipName(n)
 }

@@ -192,7 +192,7 @@ func constrainedTo(c *x509.Certificate, id Identity) error {
 		return fmt.Errorf("nameConstraints: found %w", err)
 	}
 	if !constrainsTo(n, id) {
-		return fmt.Errorf("found nameConstraints that permit %s, expected the name of %s", n, id)
+		return fmt.Errorf("found nameConstraints that permit %s, expected the name of %s", clipName(n), id)
 	}
 	return nil
 }
