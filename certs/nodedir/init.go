@@ -26,6 +26,7 @@ type InitRequest struct {
 	// NewPassword is asked for when a key has to be encrypted, Password when an
 	// encrypted one has to be read; each at most once, after Change.Confirm.
 	Password, NewPassword func() ([]byte, error)
+	Reencrypt             bool // encrypt an adopted key with NewPassword, instead of keeping its file or password
 	NoKubernetes          bool // a new node gets no peers/kustomization.yaml
 }
 
@@ -168,8 +169,8 @@ func (in *initializer) openKey(f *found) (*initKey, error) {
 }
 
 // adoptKey reads the key to be adopted. An encrypted PKCS #8 file is kept byte
-// for byte. Any other form, which not all programs read, is encrypted anew:
-// with the same password, or a new one if it had none.
+// for byte, unless Reencrypt. Any other form, which not all programs read, is
+// encrypted anew: with the same password, or a new one if it had none.
 func (in *initializer) adoptKey() (*initKey, error) {
 	var password []byte
 	defer func() { clear(password) }()
@@ -182,10 +183,11 @@ func (in *initializer) adoptKey() (*initKey, error) {
 	if err != nil {
 		return nil, fmt.Errorf("key to adopt: %w", err)
 	}
-	if isEncryptedPKCS8(in.req.AdoptKey) {
+	if isEncryptedPKCS8(in.req.AdoptKey) && !in.req.Reencrypt {
 		return &initKey{signer, bytes.Clone(in.req.AdoptKey)}, nil
 	}
-	if password == nil {
+	if password == nil || in.req.Reencrypt {
+		clear(password)
 		if password, err = in.newPassword(); err != nil {
 			return nil, err
 		}

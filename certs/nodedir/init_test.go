@@ -193,6 +193,10 @@ func TestInitNewKey(t *testing.T) {
 			t.Error("the plan has the key's content")
 		}
 	}
+	t.Run("OpenSSH", func(t *testing.T) { testSSH(t, res.Dir.file(fileRootKey), "pässword") })
+	t.Run("OpenSSL", func(t *testing.T) {
+		openssl(t, path, []string{"PASS=pässword"}, "pkey", "-in", fileRootKey, "-passin", "env:PASS", "-noout")
+	})
 	// With the key and nothing else, it is the same node again.
 	remove(t, path, "root-ca.crt")
 	remove(t, path, "db")
@@ -571,13 +575,15 @@ func TestInitAdoptsKeys(t *testing.T) {
 	for _, test := range []struct {
 		name          string
 		file          []byte
+		anew          bool
 		old, new, use func() ([]byte, error)
 	}{
-		{"legacy: its password stays", legacy, passwordOf("old one"), noPassword(t), passwordOf("old one")},
-		{"plain: a new password", plain, noPassword(t), passwordOf("new one"), passwordOf("new one")},
+		{"legacy: its password stays", legacy, false, passwordOf("old one"), noPassword(t), passwordOf("old one")},
+		{"plain: a new password", plain, false, noPassword(t), passwordOf("new one"), passwordOf("new one")},
+		{"PKCS #8: a new password", read(t, referenceNodes, "ca", fileRootKey), true, passwordOf(referencePassword), passwordOf("new one"), passwordOf("new one")},
 	} {
 		path := filepath.Join(t.TempDir(), "node")
-		res := mustInit(t, path, InitRequest{Type: certs.CreditorsAgent, Servers: []string{"h:1"}, AdoptKey: test.file, Password: test.old, NewPassword: test.new})
+		res := mustInit(t, path, InitRequest{Type: certs.CreditorsAgent, Servers: []string{"h:1"}, AdoptKey: test.file, Reencrypt: test.anew, Password: test.old, NewPassword: test.new})
 		if !isEncryptedPKCS8(read(t, path, fileRootKey)) {
 			t.Errorf("%s: not encrypted PKCS #8", test.name)
 		}

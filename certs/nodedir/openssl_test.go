@@ -139,11 +139,10 @@ func TestConfAgreesWithProfile(t *testing.T) {
 	}
 }
 
-// The root key is an SSH certificate authority for some operators.
-func TestSSHReadsOurKey(t *testing.T) {
+// testSSH: the root key is an SSH certificate authority for some operators.
+func testSSH(t *testing.T, key, password string) {
 	requireTool(t, "ssh-keygen")
 	dir := t.TempDir()
-	res := mustInit(t, filepath.Join(dir, "node"), InitRequest{Type: certs.CreditorsAgent, Servers: []string{"h:1"}, NewPassword: passwordOf("a b")})
 	run := func(args ...string) {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), "ssh-keygen", args...)
@@ -152,14 +151,10 @@ func TestSSHReadsOurKey(t *testing.T) {
 			t.Errorf("ssh-keygen %q: %v\n%s", args, err, out)
 		}
 	}
-	key := res.Dir.file(fileRootKey)
-	run("-y", "-P", "a b", "-f", key)
+	run("-y", "-P", password, "-f", key)
 	user := filepath.Join(dir, "user")
 	run("-q", "-t", "ed25519", "-N", "", "-f", user)
-	run("-s", key, "-P", "a b", "-I", "id", "-n", "user", user+".pub")
-	if requireTool(t, "openssl"); !t.Failed() {
-		openssl(t, dir, []string{"PASS=a b"}, "pkey", "-in", key, "-passin", "env:PASS", "-noout")
-	}
+	run("-s", key, "-P", password, "-I", "id", "-n", "user", user+".pub")
 }
 
 func absolute(t testing.TB, path ...string) string {
