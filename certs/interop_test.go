@@ -162,7 +162,6 @@ func TestKeysOpenElsewhere(t *testing.T) {
 			if got := run(t, "openssl", "pkey", "-in", file, "-passin", "pass:"+password, "-pubout"); got != string(pub) {
 				t.Errorf("openssl: found %s, expected %s", got, pub)
 			}
-			run(t, "openssl", "pkey", "-in", file, "-passin", "pass:"+password, "-check", "-noout")
 			line := string(must(AuthorizedKey(key.Public())))
 			if got := run(t, "ssh-keygen", "-y", "-P", password, "-f", file); strings.TrimSpace(got) != strings.TrimSpace(line) {
 				t.Errorf("ssh-keygen -y: found %s, expected %s", got, line)
@@ -170,6 +169,7 @@ func TestKeysOpenElsewhere(t *testing.T) {
 			if got := run(t, "ssh-keygen", "-i", "-m", "PKCS8", "-f", write(t, dir, name+".pub", pub)); strings.TrimSpace(got) != strings.TrimSpace(line) {
 				t.Errorf("ssh-keygen -i: found %s, expected %s", got, line)
 			}
+			run(t, "openssl", "pkey", "-in", write(t, dir, "plain", must(EncodePrivateKey(key))), "-check", "-noout")
 			plain := write(t, dir, name+".plain", must(EncodePrivateKey(key)))
 			if got := run(t, "ssh-keygen", "-y", "-f", plain); strings.TrimSpace(got) != strings.TrimSpace(line) {
 				t.Errorf("ssh-keygen -y without a password: found %s, expected %s", got, line)
