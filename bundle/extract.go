@@ -2,8 +2,10 @@ package bundle
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
@@ -57,6 +59,46 @@ func (n *NodeInfo) extract(dir string) (err error) {
 		return err
 	}
 	defer root.Close()
+	if err := n.extractInto(root); err != nil {
+		return err
+	}
+	return syncFolder(parent, ".")
+}
+
+// ExtractInto is [NodeInfo.Extract] for a folder that exists, such as one in
+// which a change is staged. It must be empty (the error is fs.ErrExist if it is
+// not) and keeps its mode; its parent is not synced. After an error, what was written so far is still there.
+func (n *NodeInfo) ExtractInto(dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("extract: %w", err)
+	}
+	defer root.Close()
+	if err = mustBeEmpty(root, dir); err == nil {
+		err = n.extractInto(root)
+	}
+	if err != nil {
+		return fmt.Errorf("extract: %w", err)
+	}
+	return nil
+}
+
+func mustBeEmpty(root *os.Root, dir string) error {
+	f, err := root.Open(".")
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	switch names, err := f.Readdirnames(1); {
+	case len(names) > 0:
+		return &fs.PathError{Op: "extract into", Path: dir, Err: fmt.Errorf("%w: the folder is not empty", fs.ErrExist)}
+	case !errors.Is(err, io.EOF):
+		return err
+	}
+	return nil
+}
+
+func (n *NodeInfo) extractInto(root *os.Root) error {
 	x := &extractor{root: root, made: map[string]bool{".": true}}
 	if err := n.Archive.Walk(x.entry); err != nil {
 		return err
@@ -66,7 +108,7 @@ func (n *NodeInfo) extract(dir string) (err error) {
 			return err
 		}
 	}
-	return syncFolder(parent, ".")
+	return nil
 }
 
 type extractor struct {

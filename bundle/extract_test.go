@@ -83,6 +83,26 @@ func TestExtractNeedsANewFolder(t *testing.T) {
 	}
 }
 
+func TestExtractInto(t *testing.T) {
+	b := published(t)
+	tmp := t.TempDir()
+	put(t, tmp, map[string]string{"empty/": "", "full/.keep": "x", "file": "x"})
+	if err := b.NodeInfo.ExtractInto(filepath.Join(tmp, "empty")); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.NodeInfo.Extract(filepath.Join(tmp, "new")); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := tree(t, filepath.Join(tmp, "empty")), tree(t, filepath.Join(tmp, "new")); got != want {
+		t.Errorf("found\n%s\nexpected\n%s", got, want)
+	}
+	for name, want := range map[string]error{"full": fs.ErrExist, "empty": fs.ErrExist, "none": fs.ErrNotExist, "file": syscall.ENOTDIR} {
+		if err := b.NodeInfo.ExtractInto(filepath.Join(tmp, name)); !errors.Is(err, want) {
+			t.Errorf("%s: found %v, expected %v", name, err, want)
+		}
+	}
+}
+
 // What changed since it was verified is not extracted, and nothing is left.
 func TestExtractNoticesChanges(t *testing.T) {
 	p := partsOf(t, "aa").sign(t, "aa", goodInfo(member{name: "a/x", content: "some content"}, member{name: "z", content: "other content"})...)
