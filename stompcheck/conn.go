@@ -49,9 +49,12 @@ type conn struct {
 	receipts atomic.Pointer[func(id []byte)]
 	// lastRead is when a byte was last received, in nanoseconds of Unix time.
 	lastRead atomic.Int64
+	beats    atomic.Int64 // heart-beats that we sent
 
-	mu  sync.Mutex // writing
-	buf []byte
+	mu        sync.Mutex // writing
+	buf       []byte
+	lastWrite time.Time
+	ending    bool // DISCONNECT was sent: nothing may follow it
 }
 
 func newConn(nc net.Conn, timeout time.Duration) *conn {
@@ -125,6 +128,12 @@ func (c *conn) next(ctx context.Context, wait time.Duration) (event, error) {
 	}
 }
 
+func (c *conn) setTimeout(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.timeout = d
+}
+
 // send writes a frame.
 func (c *conn) send(cmd string, headers []frame.Header, body []byte) error {
 	c.mu.Lock()
@@ -133,14 +142,8 @@ func (c *conn) send(cmd string, headers []frame.Header, body []byte) error {
 	if c.buf, err = frame.Append(c.buf[:0], cmd, headers, body); err != nil {
 		return err
 	}
+	c.ending = c.ending || cmd == frame.Disconnect
 	return c.write(c.buf)
-}
-
-// beat writes the line end that is a heart-beat.
-func (c *conn) beat() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.write([]byte{'\n'})
 }
 
 // write writes with the connection's timeout; c.mu is held.
@@ -149,7 +152,50 @@ func (c *conn) write(p []byte) error {
 		return err
 	}
 	_, err := c.nc.Write(p)
+	c.lastWrite = time.Now()
 	return err
+}
+
+// startBeats sends heart-beats for as long as the connection lives, so that the
+// server hears something at least once in every interval. What is sent
+// otherwise counts as one. 0: none are sent.
+func (c *conn) startBeats(interval time.Duration) {
+	if interval <= 0 {
+		return
+	}
+	go func() {
+		// Looked at often enough for none to come late.
+		tick := time.NewTicker(interval / 4)
+		defer tick.Stop()
+		for {
+			select {
+			case <-c.done:
+				return
+			case <-tick.C:
+				if !c.beatIfSilent(interval / 2) {
+					return
+				}
+			}
+		}
+	}()
+}
+
+// beatIfSilent sends a heart-beat if nothing was sent for this long. It is false
+// if that is no longer possible: the reading side says why.
+func (c *conn) beatIfSilent(silence time.Duration) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.ending:
+		return false
+	case time.Since(c.lastWrite) < silence:
+		return true
+	}
+	if c.write([]byte{'\n'}) != nil {
+		return false
+	}
+	c.beats.Add(1)
+	return true
 }
 
 // close closes the connection and ends the reading goroutine.

@@ -1,5 +1,5 @@
-// Package stompcheck is the transport between Swaptacular peers: the TLS
-// configurations with which a node accepts its peers and connects to them.
+// Package stompcheck is the transport between Swaptacular peers, and the tester
+// that finds out whether two of them can talk.
 //
 // Peers speak STOMP 1.2 inside TLS 1.3. Both sides present a certificate chain
 // and both judge what they are shown by the rules of package certs, because
@@ -13,6 +13,16 @@
 //	node Q, server                presents: Q's server certificate
 //	                              trusts:   Q's root, and nothing else
 //
-// What it does not do yet: speak STOMP. The tester and the server that testers
-// can connect to belong in this package.
+// [ServerTLS] and [ClientTLS] are these two as configurations of crypto/tls, for
+// servers and clients of a node.
+//
+// A [Tester] connects to every address of every server in a peer's manifest and
+// says, stage by stage, how far it got; a failure has a [Diagnosis]: the likely
+// cause, whose side it is on, and what to do. It sends nothing that was not
+// asked for, and says no more than was proven: without a SEND the best verdict
+// is [NotRefused], because servers answer CONNECTED before they have decided
+// (STOMP specification, "What real servers do").
+//
+// What it does not do: print, read a node directory, or try again. The other end
+// of a test is package server below.
 package stompcheck

@@ -45,7 +45,7 @@ func (t *Tester) message() ([]frame.Header, smp.Message, error) {
 	if err != nil {
 		return nil, smp.Message{}, err
 	}
-	m, contentType, err := t.o.Probe.make(l, t.o.Now())
+	m, err := t.o.Probe.make(l, t.o.Now())
 	if err != nil {
 		return nil, smp.Message{}, err
 	}
@@ -53,7 +53,7 @@ func (t *Tester) message() ([]frame.Header, smp.Message, error) {
 		{Key: "destination", Value: t.p.Manifest.Destination},
 		{Key: "receipt", Value: m.ID},
 		{Key: "type", Value: m.Type},
-		{Key: "content-type", Value: contentType},
+		{Key: "content-type", Value: m.ContentType},
 		{Key: "persistent", Value: "true"},
 	}, m, nil
 }
@@ -209,6 +209,10 @@ func (r *run) await(ctx context.Context, f *flow, wait time.Duration, silenceAll
 	select {
 	case <-f.progress:
 	case e := <-r.stomp.events:
+		// A receipt that made no sense came before this, and says more.
+		if fail := f.nonsense(); fail != nil {
+			return fail
+		}
 		return r.unexpected(&e, true, "receipts")
 	case <-ctx.Done():
 		return failed(nil, "%v", context.Cause(ctx))
@@ -219,12 +223,17 @@ func (r *run) await(ctx context.Context, f *flow, wait time.Duration, silenceAll
 			return failed(diagnose(CauseSTOMPTimeout), "no receipt within %s: %d of %d messages confirmed", r.t.o.Timeout, f.confirmed, len(f.sentAt))
 		}
 	}
+	return f.nonsense()
+}
+
+// nonsense is a receipt that confirms nothing that was sent.
+func (f *flow) nonsense() *failure {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.bad != "" {
-		return failed(diagnose(CauseReceipt), "found the receipt %s, expected one of a message that was sent", quote(f.bad))
+	if f.bad == "" {
+		return nil
 	}
-	return nil
+	return failed(diagnose(CauseReceipt), "found the receipt %s, expected one of a message that was sent", quote(f.bad))
 }
 
 // measure sorts the latencies and takes the quantiles, each the smallest latency

@@ -27,7 +27,7 @@ func (t *Tester) negative(ctx context.Context, jobs []*AddressReport) []Refusal 
 			case ctx.Err() != nil:
 				f.Outcome, f.Found = check.Skipped, wasInterrupted
 			case !reached(job):
-				f.Outcome, f.Found = check.Skipped, "the server could not be reached, so that a refusal would prove nothing"
+				f.Outcome, f.Found = check.Skipped, "the server did not answer CONNECTED to what is right, so that a refusal would prove nothing"
 			default:
 				start := time.Now()
 				f.Outcome, f.Found = t.attempt(ctx, job, try)
@@ -39,11 +39,11 @@ func (t *Tester) negative(ctx context.Context, jobs []*AddressReport) []Refusal 
 	return out
 }
 
-// reached reports whether the TLS handshake of the proper test came about: a
-// server that takes nobody refuses strangers too.
+// reached reports whether the server answered CONNECTED in the proper test: one
+// that takes nobody refuses strangers too.
 func reached(job *AddressReport) bool {
 	for _, s := range job.Stages {
-		if s.ID == StageTLS {
+		if s.ID == StageConnect {
 			return s.Outcome == check.Passed
 		}
 	}
@@ -81,8 +81,9 @@ func (t *Tester) attempts() []attempt {
 
 // attempt makes one connection that must be refused. A client's TLS 1.3
 // handshake ends before the server has judged its certificate, so the answer to
-// a STOMP frame is what tells: CONNECTED is the failure, anything that ends the
-// connection a refusal.
+// a STOMP frame is what tells. It is the same frame as in the proper test, so
+// that nothing else is refused. Anything that ends the connection is a refusal,
+// also some time after CONNECTED, as with peers that are not welcome.
 func (t *Tester) attempt(ctx context.Context, job *AddressReport, try attempt) (check.Outcome, string) {
 	conf, err := try.config()
 	if err != nil {
@@ -105,20 +106,32 @@ func (t *Tester) attempt(ctx context.Context, job *AddressReport, try attempt) (
 	}
 	c := newConn(tc, t.o.Timeout)
 	defer c.close()
-	m := t.p.Manifest
-	sendErr := c.send(frame.Stomp, []frame.Header{{Key: "accept-version", Value: "1.2"}, {Key: "host", Value: m.Host}}, nil)
+	sendErr := c.send(frame.Stomp, t.connectHeaders(), nil)
 	e, err := c.next(ctx, t.o.Timeout)
+	if err == nil && e.err == nil && e.command == frame.Connected {
+		e, err = c.next(ctx, t.o.Linger)
+		if errors.Is(err, errSilence) {
+			// The attempt has failed already; the server is left politely.
+			_ = c.send(frame.Disconnect, nil, nil)
+			return check.Failed, fmt.Sprintf("not refused: the server answered CONNECTED, and nothing else for %s", t.o.Linger)
+		}
+	}
 	switch {
 	case ctx.Err() != nil:
 		return check.Skipped, wasInterrupted
 	case err != nil && sendErr != nil:
 		return check.Passed, fmt.Sprintf("refused: %v", sendErr)
-	case errors.Is(err, errSilence):
+	case err != nil:
 		return check.Failed, fmt.Sprintf("not refused: the connection stayed open for %s", t.o.Timeout)
 	case e.err != nil:
 		return check.Passed, "refused: " + endText(e.err)
 	case e.command == frame.Error:
-		return check.Passed, "refused in STOMP: " + quote(e.get("message"))
+		text := quote(e.get("message"))
+		switch classifyError(&e, false).Cause {
+		case CauseTooMany, CauseInternal, CauseLogin:
+			return check.Skipped, "refused for another reason: " + text
+		}
+		return check.Passed, "refused in STOMP: " + text
 	}
 	return check.Failed, fmt.Sprintf("not refused: the server answered %s", e.command)
 }

@@ -30,25 +30,25 @@ const (
 
 // Probe says what is sent. The zero Probe sends nothing.
 type Probe struct {
-	make func(l smp.Link, now time.Time) (smp.Message, string, error)
+	make func(l smp.Link, now time.Time) (smp.Message, error)
+	once bool // a Tester sends it a single time, whatever there is to test
 }
 
 // ProbeSMP sends a message that the protocol obliges the receiver to ignore; see
 // [smp.Link.Probe].
 func ProbeSMP() Probe {
-	return Probe{func(l smp.Link, now time.Time) (smp.Message, string, error) {
-		m, err := l.Probe(now, nil)
-		return m, smp.ContentType, err
-	}}
+	return Probe{make: func(l smp.Link, now time.Time) (smp.Message, error) { return l.Probe(now, nil) }}
 }
 
 // DangerousProbe sends the operator's own message. It may move money, and each
-// time that it is sent it may do so again.
+// time that it is sent it may do so again: so a Tester sends it once, to the
+// first address where it gets as far, and it cannot be counted. If that address
+// does not confirm it, whether it was taken is not known.
 func DangerousProbe(messageType, contentType string, body []byte) Probe {
-	return Probe{func(l smp.Link, now time.Time) (smp.Message, string, error) {
+	return Probe{once: true, make: func(l smp.Link, now time.Time) (smp.Message, error) {
 		// A harmless message is made only for its id.
 		m, err := l.Probe(now, nil)
-		return smp.Message{ID: m.ID, Type: messageType, Body: body}, contentType, err
+		return smp.Message{ID: m.ID, Type: messageType, ContentType: contentType, Body: body}, err
 	}}
 }
 
@@ -64,7 +64,7 @@ type Options struct {
 	// DefaultLinger. Negative: not at all.
 	Linger time.Duration
 	Probe  Probe
-	// Count is how many probes are sent, Window how many of them may be
+	// Count is how many probes are sent to each address, Window how many of them may be
 	// unconfirmed, Rate how many are sent in a second (0: as fast as they are
 	// confirmed). A Count above 0 needs a Probe.
 	Count, Window int
@@ -115,6 +115,9 @@ func (o *Options) complete() error {
 	}
 	if o.Count > 0 && o.Probe.make == nil {
 		return errors.New("a count of messages needs a probe to send")
+	}
+	if o.Count > 0 && o.Probe.once {
+		return errors.New("a message of one's own is sent once, and a count of them was asked for")
 	}
 	if o.Now == nil {
 		o.Now = time.Now

@@ -68,8 +68,15 @@ type AddressReport struct {
 	Stages  []Stage
 	Verdict Verdict
 	Linger  time.Duration // how long a late refusal was waited for
+	Session *Session      // nil unless the TLS handshake came about
 	Load    *LoadResult   // nil unless messages were counted
 	Soak    *SoakResult   // nil unless heart-beats were watched
+}
+
+// Session is what TLS agreed on, and until when.
+type Session struct {
+	Version, Suite, Group string    // as the TLS library names them: "TLS 1.3"
+	Ends                  time.Time // when the certificate that the server presented ends
 }
 
 // Failure returns the stage that failed first, or nil.
@@ -100,7 +107,8 @@ type Report struct {
 	Own, Peer certs.Identity
 	Started   time.Time
 	Took      time.Duration
-	Common    []Stage // StageManifest and StageCredentials
+	OwnEnds   time.Time // when our server certificate ends; zero if it could not be read
+	Common    []Stage   // StageManifest and StageCredentials
 	Addresses []*AddressReport
 	Refusals  []Refusal // filled by a negative test
 }

@@ -154,6 +154,9 @@ func (t *Tester) test(ctx context.Context, rep *AddressReport, own *Diagnosis) {
 	case t.o.Probe.make == nil:
 		r.skip(StageProbe)
 		r.skip(StageLoad)
+	case t.o.Probe.once && r.stopped == "" && !r.interrupted && ctx.Err() == nil && !t.sent.CompareAndSwap(false, true):
+		r.add(Stage{ID: StageProbe, Outcome: check.Skipped, Found: "the message is sent once, and went to another address"})
+		r.skip(StageLoad)
 	case t.o.Count > 0:
 		r.skip(StageProbe)
 		r.do(ctx, StageLoad, func() (string, *failure) { return r.load(ctx) })
@@ -170,8 +173,12 @@ func (t *Tester) test(ctx context.Context, rep *AddressReport, own *Diagnosis) {
 	r.do(ctx, StageClose, func() (string, *failure) { return r.finish(ctx) })
 }
 
+// hangUpWait is how long an interrupted test takes to leave politely.
+const hangUpWait = time.Second
+
 // hangUp ends what is still open. An interrupted session is ended as STOMP
-// demands, without waiting for the receipt.
+// demands, and the server is given a moment to read that: a connection closed
+// with bytes unread is reset, and what was sent last may be lost.
 func (r *run) hangUp() {
 	if r.stomp == nil {
 		if r.tls != nil {
@@ -180,11 +187,24 @@ func (r *run) hangUp() {
 		return
 	}
 	if r.interrupted {
-		r.stomp.timeout = time.Second
-		// The connection may be gone already: there is nobody to tell.
-		_ = r.stomp.send(frame.Disconnect, nil, nil)
+		r.leave()
 	}
 	r.stomp.close()
+}
+
+func (r *run) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), hangUpWait)
+	defer cancel()
+	r.stomp.setTimeout(hangUpWait)
+	// The connection may be gone already: there is nobody to tell.
+	if r.stomp.send(frame.Disconnect, nil, nil) != nil || r.tls.CloseWrite() != nil {
+		return
+	}
+	for {
+		if e, err := r.stomp.next(ctx, hangUpWait); err != nil || e.err != nil {
+			return
+		}
+	}
 }
 
 func (r *run) dial(ctx context.Context) (string, *failure) {
@@ -223,7 +243,12 @@ func (r *run) handshake(ctx context.Context) (string, *failure) {
 		return "", failed(d, "%v", err)
 	}
 	r.state = r.tls.ConnectionState()
-	return fmt.Sprintf("%s, %s, %s", tls.VersionName(r.state.Version), tls.CipherSuiteName(r.state.CipherSuite), r.state.CurveID), nil
+	s := &Session{
+		Version: tls.VersionName(r.state.Version), Suite: tls.CipherSuiteName(r.state.CipherSuite), Group: r.state.CurveID.String(),
+		Ends: r.state.PeerCertificates[0].NotAfter,
+	}
+	r.rep.Session = s
+	return s.Version + ", " + s.Suite + ", " + s.Group, nil
 }
 
 func (r *run) chainFound() string {
@@ -244,7 +269,7 @@ func (r *run) judgeChain() *failure {
 	case idErr != nil:
 		return failed(diagnosef(CauseProxy, "it presented a certificate for "+describe(leaf)), "%v", err)
 	case id != r.t.p.Peer:
-		return failed(diagnosef(CauseOtherNode, "it is "+id.String()), "%v", err)
+		return failed(diagnosef(CauseOtherNode, "it presents itself as "+id.String()), "%v", err)
 	case now.After(leaf.NotAfter):
 		return failed(diagnosef(CausePeerEnded, "it ended "+stamp(leaf.NotAfter)), "%v", err)
 	case now.Before(leaf.NotBefore):
@@ -262,7 +287,7 @@ func (r *run) identity() (string, *failure) {
 		return "", failed(diagnosef(CauseProxy, "it presented a certificate for "+describe(leaf)), "%v", err)
 	}
 	if id != r.t.p.Peer {
-		return "", failed(diagnosef(CauseOtherNode, "it is "+id.String()), "found %s, expected %s", id, r.t.p.Peer)
+		return "", failed(diagnosef(CauseOtherNode, "it presents itself as "+id.String()), "found %s, expected %s", id, r.t.p.Peer)
 	}
 	return id.String(), nil
 }
@@ -289,17 +314,9 @@ const disconnectReceipt = "swptpeer-disconnect"
 
 func (r *run) connect(ctx context.Context) (string, *failure) {
 	r.stomp = newConn(r.tls, r.t.o.Timeout)
-	m := r.t.p.Manifest
-	headers := []frame.Header{{Key: "accept-version", Value: "1.2"}, {Key: "host", Value: m.Host}, {Key: "heart-beat", Value: ourBeats}}
-	if m.Login != nil {
-		headers = append(headers, frame.Header{Key: "login", Value: *m.Login})
-	}
-	if m.Passcode != nil {
-		headers = append(headers, frame.Header{Key: "passcode", Value: *m.Passcode})
-	}
 	// An error of writing is explained by what can still be read: an alert, or
 	// the end of the stream.
-	sendErr := r.stomp.send(frame.Stomp, headers, nil)
+	sendErr := r.stomp.send(frame.Stomp, r.t.connectHeaders(), nil)
 	e, err := r.stomp.next(ctx, r.t.o.Timeout)
 	switch {
 	case err != nil && sendErr != nil:
@@ -319,6 +336,8 @@ func (r *run) connect(ctx context.Context) (string, *failure) {
 	if r.beatSend, r.beatReceive, err = negotiate(beats); err != nil {
 		return "", failed(diagnose(CauseNoSTOMP), "%v", err)
 	}
+	// Beats are owed from here on, whatever the stages after this one wait for.
+	r.stomp.startBeats(r.beatSend)
 	found := "STOMP 1.2, heart-beat " + quote(beats)
 	if beats == "" {
 		found = "STOMP 1.2, no heart-beats"
@@ -327,6 +346,19 @@ func (r *run) connect(ctx context.Context) (string, *failure) {
 		found += ", server " + quote(server)
 	}
 	return found, nil
+}
+
+// connectHeaders are those of STOMP, as the peer's manifest wants them.
+func (t *Tester) connectHeaders() []frame.Header {
+	m := t.p.Manifest
+	headers := []frame.Header{{Key: "accept-version", Value: "1.2"}, {Key: "host", Value: m.Host}, {Key: "heart-beat", Value: ourBeats}}
+	if m.Login != nil {
+		headers = append(headers, frame.Header{Key: "login", Value: *m.Login})
+	}
+	if m.Passcode != nil {
+		headers = append(headers, frame.Header{Key: "passcode", Value: *m.Passcode})
+	}
+	return headers
 }
 
 func endText(err error) string {

@@ -2,6 +2,8 @@ package stompcheck
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -9,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/swaptacular/swptpeer/certs/check"
@@ -17,8 +20,9 @@ import (
 
 // Tester tests one peer's servers.
 type Tester struct {
-	p Peering
-	o Options
+	p    Peering
+	o    Options
+	sent atomic.Bool // a message that is sent once
 }
 
 // New returns a Tester of the peer. It refuses options that contradict each
@@ -38,7 +42,7 @@ func New(p Peering, o Options) (*Tester, error) {
 			return nil, fmt.Errorf("no probe can be made: %w", err)
 		}
 	}
-	return &Tester{p, o}, nil
+	return &Tester{p: p, o: o}, nil
 }
 
 // Run tests every server of the manifest at every address that its name resolves
@@ -109,13 +113,26 @@ func (t *Tester) common(rep *Report) (own *Diagnosis, ok bool) {
 		add(Stage{ID: StageManifest, Outcome: check.Passed, Found: count(len(t.servers()), "server") + ", host " + quote(t.p.Manifest.Host) + ", destination " + quote(t.p.Manifest.Destination)})
 	}
 	start := time.Now()
+	rep.OwnEnds = ends(t.o.Certificate)
 	own, err := t.p.judgeOwn(t.o.Certificate, t.o.Now())
 	if err != nil {
 		add(Stage{ID: StageCredentials, Outcome: check.Failed, Took: time.Since(start), Found: err.Error(), Diagnosis: own})
 		return own, t.p.Manifest != nil && own.Cause != CauseOwnKey
 	}
-	add(Stage{ID: StageCredentials, Outcome: check.Passed, Took: time.Since(start), Found: t.p.Own.String() + ", the chain holds in the peer's eyes"})
+	add(Stage{ID: StageCredentials, Outcome: check.Passed, Took: time.Since(start), Found: t.p.Own.String() + ", the chain holds in the peer's eyes, valid until " + stamp(rep.OwnEnds)})
 	return nil, t.p.Manifest != nil
+}
+
+// ends is when a certificate ends; the zero time if it cannot be read.
+func ends(c tls.Certificate) time.Time {
+	if len(c.Certificate) == 0 {
+		return time.Time{}
+	}
+	leaf, err := x509.ParseCertificate(c.Certificate[0])
+	if err != nil {
+		return time.Time{}
+	}
+	return leaf.NotAfter
 }
 
 // count says, for example, "1 server" or "3 servers".

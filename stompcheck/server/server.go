@@ -63,7 +63,9 @@ type Config struct {
 	Own         certs.Identity
 	Root        *x509.Certificate // the node's own root: the only trust anchor
 	Certificate tls.Certificate   // the server's
-	Destination string            // the only destination that is taken
+	// Destination is the only one that is taken. ${NODE_ID} in it stands for the
+	// client's node id, as in a servers manifest.
+	Destination string
 	// Lookup reads what is known of a peer. It is called for every connection,
 	// so that a peer registered meanwhile is noticed. Errors other than
 	// ErrUnknownPeer mean that its files cannot be read.
@@ -75,7 +77,8 @@ type Config struct {
 	// Report is told what happens; nil: nobody. Calls come one at a time.
 	Report func(Event)
 	// Keep is given every message that was taken, before its receipt is sent; an
-	// error refuses the message. Nil: messages are not kept.
+	// error refuses the message. It is called by several goroutines at once, and
+	// the body is valid during the call. Nil: messages are not kept.
 	Keep func(peer string, m smp.Message) error
 	// Now is the clock that certificates and messages are judged by; time.Now.
 	Now func() time.Time

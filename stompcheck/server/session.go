@@ -19,6 +19,7 @@ import (
 	"github.com/swaptacular/swptpeer/certs"
 	"github.com/swaptacular/swptpeer/certs/name"
 	"github.com/swaptacular/swptpeer/stompcheck/frame"
+	"github.com/swaptacular/swptpeer/stompcheck/manifest"
 	"github.com/swaptacular/swptpeer/stompcheck/smp"
 )
 
@@ -308,12 +309,12 @@ func (c *session) message(f *frame.Frame) bool {
 		}
 	}
 	var refusal string
-	if destination != c.s.conf.Destination {
+	if destination != strings.ReplaceAll(c.s.conf.Destination, manifest.NodeIDVariable, c.peer) {
 		refusal = fmt.Sprintf("Invalid SEND destination %q.", destination)
 	} else if err := c.link.Judge(contentType, typ, f.Body, c.s.conf.Now()); err != nil {
 		refusal = err.Error()
 	} else if c.s.conf.Keep != nil {
-		if err := c.s.conf.Keep(c.peer, smp.Message{ID: id, Type: typ, Body: f.Body}); err != nil {
+		if err := c.s.conf.Keep(c.peer, smp.Message{ID: id, Type: typ, ContentType: contentType, Body: f.Body}); err != nil {
 			c.refuseMessage(f, id, typ, contentType, textInternal, err.Error())
 			return false
 		}

@@ -16,9 +16,10 @@ const ContentType = "application/json"
 
 // Message is a message with what STOMP carries beside it.
 type Message struct {
-	ID   string // the receipt that is asked for
-	Type string // for example "FinalizeTransfer"
-	Body []byte // JSON
+	ID          string // the receipt that is asked for
+	Type        string // for example "FinalizeTransfer"
+	ContentType string // [ContentType], perhaps with parameters
+	Body        []byte // JSON
 }
 
 // ProbeStatus is the status_code of a probe to an agent: not "OK", so that it
@@ -87,7 +88,7 @@ func (l Link) Probe(now time.Time, random io.Reader) (Message, error) {
 	if err != nil {
 		return Message{}, err
 	}
-	return Message{ID: fmt.Sprintf("swptpeer-%x", b[32:40]), Type: typ, Body: data}, nil
+	return Message{ID: fmt.Sprintf("swptpeer-%x", b[32:40]), Type: typ, ContentType: ContentType, Body: data}, nil
 }
 
 // within returns the id whose first digits are those of the subnet, and the rest
