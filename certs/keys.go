@@ -197,8 +197,10 @@ func verifySignature(a x509.SignatureAlgorithm, signed, signature []byte, pub cr
 
 // SignDigest signs a SHA-256 digest as a bundle's signature is made: RSA PKCS
 // #1 v1.5, or deterministic (RFC 6979) ECDSA in DER. The same key and digest
-// give the same bytes. The signature is verified before it is returned, so that
-// a fault of the machine cannot give the key away.
+// give the same bytes, except for an ECDSA key that is not an *ecdsa.PrivateKey (in
+// a hardware token): how that draws its nonce is its own affair. The signature is
+// verified before it is returned, so that a fault of the machine cannot give the
+// key away.
 func SignDigest(key crypto.Signer, digest [sha256.Size]byte) ([]byte, error) {
 	if err := checkPublicKey(key.Public()); err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
