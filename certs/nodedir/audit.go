@@ -130,7 +130,7 @@ type repair struct {
 func (a *auditor) run() error {
 	a.report.Subject = a.path
 	for _, part := range []func(){
-		a.checkPending, a.checkIdentity, a.checkFolders, a.checkFiles, a.checkPrivate, a.checkGitignore, a.checkConf,
+		a.checkPending, a.checkIdentity, a.checkFolders, a.checkFiles, a.checkLines, a.checkPrivate, a.checkGitignore, a.checkConf,
 		a.checkOpenSSL, a.checkRequest, a.checkNodeInfo,
 		a.checkIndex, a.checkCertificates, a.checkPeers, a.checkIssued, a.checkSerials, a.checkNodesOnce, a.checkServers,
 		a.checkOwnSubnets, a.checkSubnets, a.checkManifests,

@@ -53,8 +53,9 @@ func (a *auditor) checkFolders() {
 // checkEntries looks at the modes of a folder of the layout and of what is in
 // it, and for temporary files.
 func (a *auditor) checkEntries(rel string) {
-	if rel != dirPrivate && rel != "." {
-		a.checkMode(&a.report, rel, modeDir)
+	files, right := 0, true
+	if fi, err := os.Lstat(a.file(rel)); err == nil && fi.IsDir() && rel != dirPrivate && rel != "." {
+		right = a.checkModeOf(&a.report, &a.repairs, rel, fi, modeDir)
 	}
 	entries, err := os.ReadDir(a.file(rel))
 	if err != nil {
@@ -62,7 +63,6 @@ func (a *auditor) checkEntries(rel string) {
 		return
 	}
 	a.repairs = append(a.repairs, a.findTemporaries(&a.report, rel, entries)...)
-	files, right := 0, true
 	for _, e := range entries {
 		name := path.Join(rel, e.Name())
 		if !e.Type().IsRegular() || !a.isPublic(rel, e.Name()) {
@@ -75,7 +75,7 @@ func (a *auditor) checkEntries(rel string) {
 		}
 		right = a.checkModeOf(&a.report, &a.repairs, name, fi, modeFile) && right
 	}
-	if right {
+	if right && rel != dirPrivate {
 		a.report.Pass(ruleDirModePublic, rel, fmt.Sprintf("%d files", files))
 	}
 }
@@ -139,12 +139,6 @@ func (d *Dir) removeTemporaries(names []string) error {
 	return nil
 }
 
-func (a *auditor) checkMode(r *check.Report, rel string, want fs.FileMode) {
-	if fi, err := os.Lstat(a.file(rel)); err == nil && fi.Mode()&fs.ModeSymlink == 0 {
-		a.checkModeOf(r, &a.repairs, rel, fi, want)
-	}
-}
-
 // checkModeOf reports a wrong mode, and adds its repair.
 func (a *auditor) checkModeOf(r *check.Report, repairs *[]repair, rel string, fi fs.FileInfo, want fs.FileMode) bool {
 	mode := fi.Mode().Perm()
@@ -178,6 +172,31 @@ func (a *auditor) checkFiles() {
 			err = errors.New("an empty file")
 		}
 		passFail(&a.report, ruleDirFile, rel, "", err, "a file with content")
+	}
+}
+
+// checkLines demands that the one-line files end in a newline. What they say is
+// judged elsewhere.
+func (a *auditor) checkLines() {
+	files := []string{fileNodeType, fileNodeID, fileSerial, fileCRLNumber, fileIndexAttr, fileUpdatedAt, fileNodeInfoDigest}
+	switch a.identity.Type() {
+	case certs.AccountingAuthority:
+		files = append(files, dirCreditorsSubnets+"/"+nameSeqNum, dirDebtorsSubnets+"/"+nameSeqNum)
+	case certs.CreditorsAgent:
+		files = append(files, fileCreditorsSubnet)
+	case certs.DebtorsAgent:
+		files = append(files, fileDebtorsSubnet)
+	}
+	whole := true
+	for _, rel := range files {
+		data, err := a.readFile(rel, maxLineFile)
+		if err == nil && !bytes.HasSuffix(data, []byte("\n")) {
+			whole = false
+			a.report.Fail(ruleDirNewline, rel, fmt.Sprintf("%q", data), "a newline at the end")
+		}
+	}
+	if whole {
+		a.report.Pass(ruleDirNewline, ".", fmt.Sprintf("%d files", len(files)))
 	}
 }
 

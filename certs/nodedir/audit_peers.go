@@ -8,6 +8,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/swaptacular/swptpeer/certs"
@@ -58,11 +59,10 @@ func (a *auditor) auditPeer(folder string) *auditedPeer {
 	if !ok {
 		return p
 	}
-	p.take(ruleDirPeerRoot, p.file(peerRootCert), "the peer's root certificate", func() { p.Root = r.certificate(peerRootCert, true) })
-	p.take(ruleDirPeerCert, p.file(peerPeerCert), "the certificate that was issued to the peer", func() { p.PeerCert = r.certificate(peerPeerCert, true) })
-	if _, there := r.names[peerSubCA]; there {
-		p.take(ruleDirPeerSubCA, p.file(peerSubCA), "the certificate that the peer issued", func() { p.SubCA = r.certificate(peerSubCA, false) })
-	}
+	// What can be read is judged later.
+	p.problems(ruleDirPeerRoot, p.file(peerRootCert), "the peer's root certificate", func() { p.Root = r.certificate(peerRootCert, true) })
+	p.problems(ruleDirPeerCert, p.file(peerPeerCert), "the certificate that was issued to the peer", func() { p.PeerCert = r.certificate(peerPeerCert, true) })
+	p.problems(ruleDirPeerSubCA, p.file(peerSubCA), "the certificate that the peer issued, or no file", func() { p.SubCA = r.certificate(peerSubCA, false) })
 	p.take(ruleDirPeerIdentity, rel, "three names that agree, and a type that may be a peer", r.identity)
 	p.take(ruleDirPeerQueues, p.file(peerQueues), "a number from 1 to 99", func() {
 		if line, ok := r.line(peerQueues, true); ok {
@@ -87,31 +87,53 @@ func (a *auditor) auditPeer(folder string) *auditedPeer {
 
 func (p *auditedPeer) file(name string) string { return path.Join(p.rel, name) }
 
-// take records under a rule the problems that read adds to the peer.
-func (p *auditedPeer) take(rule *check.Rule, where, expected string, read func()) bool {
+// problems records under a rule the problems that read adds to the peer, and
+// reports whether there were none.
+func (p *auditedPeer) problems(rule *check.Rule, where, expected string, read func()) bool {
 	before := len(p.Problems)
 	read()
 	found := p.Problems[before:]
 	for _, text := range found {
 		p.report.Fail(rule, where, text, expected)
 	}
-	if len(found) == 0 {
+	return len(found) == 0
+}
+
+// take is problems, and a pass if there were none.
+func (p *auditedPeer) take(rule *check.Rule, where, expected string, read func()) bool {
+	ok := p.problems(rule, where, expected, read)
+	if ok {
 		p.report.Pass(rule, where, "")
 	}
-	return len(found) == 0
+	return ok
 }
 
 // judgePeer judges the peer's certificates.
 func (a *auditor) judgePeer(p *auditedPeer) {
 	own := a.root.Certificate
-	if p.Root != nil && !a.quick {
+	switch {
+	case p.Root == nil:
+	case a.quick:
+		p.report.Pass(ruleDirPeerRoot, p.file(peerRootCert), "a certificate")
+	default:
 		profile(&p.report, ruleDirPeerRoot, p.file(peerRootCert), certs.CheckRoot(p.Root, a.now))
 	}
-	if p.PeerCert != nil && p.Root != nil {
-		a.judgePeerCert(&p.report, ruleDirPeerCert, p.file(peerPeerCert), p.PeerCert, a.root, p.Root)
-	}
-	if p.SubCA != nil && p.Root != nil {
-		a.judgePeerCert(&p.report, ruleDirPeerSubCA, p.file(peerSubCA), p.SubCA, p.Root, a.root)
+	for _, c := range []struct {
+		rule            *check.Rule
+		name            string
+		cert            *certs.Certificate
+		issuer, subject *certs.Certificate
+	}{
+		{ruleDirPeerCert, peerPeerCert, p.PeerCert, a.root, p.Root},
+		{ruleDirPeerSubCA, peerSubCA, p.SubCA, p.Root, a.root},
+	} {
+		switch {
+		case c.cert == nil:
+		case p.Root == nil:
+			p.report.Skip(c.rule, p.file(c.name), peerRootCert+" cannot be read")
+		default:
+			a.judgePeerCert(&p.report, c.rule, p.file(c.name), c.cert, c.issuer, c.subject)
+		}
 	}
 	if p.PeerCert == nil {
 		return
@@ -161,7 +183,7 @@ func (a *auditor) judgePeerCert(r *check.Report, rule *check.Rule, where string,
 func (a *auditor) checkPeerSubnets(p *auditedPeer, r *peerReader) {
 	switch a.identity.Type() {
 	case certs.AccountingAuthority:
-		if !p.take(ruleDirPeerSubnet, p.file(peerSubnet), "the subnet given to the peer", func() { p.Subnet = r.subnet(peerSubnet, true) }) {
+		if !p.problems(ruleDirPeerSubnet, p.file(peerSubnet), "the subnet given to the peer", func() { p.Subnet = r.subnet(peerSubnet, true) }) {
 			return
 		}
 		if p.PeerCert == nil {
@@ -176,7 +198,7 @@ func (a *auditor) checkPeerSubnets(p *auditedPeer, r *peerReader) {
 		if p.SubCA == nil {
 			return
 		}
-		if !p.take(ruleDirPeerMasqSubnet, p.file(peerMasqSubnet), "the subnet that the peer gave", func() { p.MasqSubnet = r.subnet(peerMasqSubnet, true) }) {
+		if !p.problems(ruleDirPeerMasqSubnet, p.file(peerMasqSubnet), "the subnet that the peer gave", func() { p.MasqSubnet = r.subnet(peerMasqSubnet, true) }) {
 			return
 		}
 		in, err := certs.PeerSubnet(p.SubCA.Certificate)
@@ -216,6 +238,7 @@ func (a *auditor) checkPeerEntries(p *auditedPeer, r *peerReader) {
 			right = a.checkPeerMode(p, p.file(name), modeDir) && right
 		case e.Type().IsRegular() && name != peerActive:
 			right = a.checkPeerMode(p, p.file(name), modeFile) && right
+			a.checkPeerNewline(p, name, e)
 		}
 	}
 	for _, name := range []string{path.Base(fileManifest), updatedAtName} {
@@ -242,6 +265,27 @@ func (a *auditor) checkPeerEntries(p *auditedPeer, r *peerReader) {
 	}
 	if clean {
 		p.report.Pass(ruleDirPeerManifest, p.rel, "")
+	}
+}
+
+// checkPeerNewline demands that a one-line file is longer than its line. The
+// size says it without reading the file once more.
+func (a *auditor) checkPeerNewline(p *auditedPeer, name string, e fs.DirEntry) {
+	line := ""
+	switch name {
+	case peerNodeType:
+		line = p.Identity.Type().Unit()
+	case peerQueues:
+		line = strconv.Itoa(p.Queues)
+	case peerSubnet:
+		line = p.Subnet.String()
+	case peerMasqSubnet:
+		line = p.MasqSubnet.String()
+	case peerDeactivated:
+		line = p.Deactivated
+	}
+	if fi, err := e.Info(); line != "" && err == nil && fi.Size() == int64(len(line)) {
+		p.report.Fail(ruleDirNewline, p.file(name), strconv.Quote(line), "a newline at the end")
 	}
 }
 

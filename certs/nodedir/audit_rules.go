@@ -43,6 +43,8 @@ var (
 		Citation: citeLayout, Advice: adviceRestore}
 	ruleDirFile = &check.Rule{ID: "dir.file", Severity: check.Error, Title: "the files of the layout are there, are files and are not empty",
 		Citation: citeLayout, Advice: adviceRestore}
+	ruleDirNewline = &check.Rule{ID: "dir.newline", Severity: check.Warning, Title: "one-line files end in a newline",
+		Citation: citeIndex, Advice: "if the line is whole (compare with a backup or git), add the newline"}
 	ruleDirSymlink = &check.Rule{ID: "dir.symlink", Severity: check.Warning, Title: "no folder of the layout, and not the root key, is a symbolic link",
 		Citation: citeLayout, Advice: "put the real one in its place: changes are refused wherever a link leads out of the directory"}
 	ruleDirModePrivate = &check.Rule{ID: "dir.mode-private", Severity: check.Error, Title: "private/ is 0700 and the root key 0600",
@@ -149,7 +151,7 @@ var (
 var dirRules = []*check.Rule{
 	ruleDirRepaired, ruleDirPending, ruleDirTemporary, ruleDirSignatures,
 	ruleDirIdentity, ruleDirRoot,
-	ruleDirFolder, ruleDirFile, ruleDirSymlink, ruleDirModePrivate, ruleDirModePublic, ruleDirGitignore,
+	ruleDirFolder, ruleDirFile, ruleDirNewline, ruleDirSymlink, ruleDirModePrivate, ruleDirModePublic, ruleDirGitignore,
 	ruleDirConf, ruleDirConfIdentity, ruleDirKeyPlace, ruleDirKeyForm, ruleDirKeyEncrypted, ruleDirOpenSSL,
 	ruleDirRequest, ruleDirNodeInfo, ruleDirUpdatedAt, ruleDirPublished,
 	ruleDirIndexRows, ruleDirIndexCertificate, ruleDirCertificateRow, ruleDirIssued,

@@ -147,6 +147,14 @@ func (a *auditor) checkSeqNum(p pool, greatest int64) {
 	}})
 }
 
+// grantFile is the path of a subnet's file.
+func (a *auditor) grantFile(subnet string) string {
+	if strings.HasPrefix(subnet, a.identity.ID()) {
+		return path.Join(dirDebtorsSubnets, subnet)
+	}
+	return path.Join(dirCreditorsSubnets, subnet)
+}
+
 // claim is somebody's subnet, as one place says.
 type claim struct {
 	subnet, node, where string
@@ -156,11 +164,7 @@ type claim struct {
 func (a *auditor) checkSubnetsOnce() {
 	var claims []claim
 	for s, id := range a.subnets {
-		folder := dirCreditorsSubnets
-		if strings.HasPrefix(s, a.identity.ID()) {
-			folder = dirDebtorsSubnets
-		}
-		claims = append(claims, claim{s, id, path.Join(folder, s)})
+		claims = append(claims, claim{s, id, a.grantFile(s)})
 	}
 	for _, p := range a.peers {
 		if !p.Subnet.IsZero() {
@@ -211,7 +215,7 @@ func (a *auditor) checkSubnetsUsed() {
 			continue
 		}
 		if _, given := a.subnets[p.Subnet.String()]; !given {
-			r.FailAdvice(ruleDirPeerSubnet, p.file(peerSubnet), p.Subnet.String()+", and no such file in "+dirSubnets, "a file that says who has it",
+			r.FailAdvice(ruleDirPeerSubnet, a.grantFile(p.Subnet.String()), "nothing, and "+p.file(peerSubnet)+" has "+p.Subnet.String(), "a file that says who has it",
 				"write the file with the node id in it: without it the subnet is given to another node")
 		}
 	}
@@ -224,11 +228,7 @@ func (a *auditor) checkSubnetsUsed() {
 	slices.Sort(names)
 	for _, s := range names {
 		id := a.subnets[s]
-		folder := dirCreditorsSubnets
-		if strings.HasPrefix(s, a.identity.ID()) {
-			folder = dirDebtorsSubnets
-		}
-		rel := path.Join(folder, s)
+		rel := a.grantFile(s)
 		switch was, twice := held[id]; {
 		case twice:
 			all = false

@@ -1,24 +1,734 @@
 package nodedir
 
 import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"encoding/pem"
+	"errors"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/swaptacular/swptpeer/certs"
+	"github.com/swaptacular/swptpeer/certs/check"
 )
 
+func audit(t testing.TB, d *Dir, opts AuditOptions) *check.Report {
+	t.Helper()
+	r, err := d.Audit(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// failedRules returns the ids of rules that failed, once each, sorted.
+func failedRules(r *check.Report) []string {
+	var out []string
+	for _, res := range r.Results {
+		if res.Outcome == check.Failed {
+			out = append(out, res.Rule.ID)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// What a reference node lacks: it was made without these.
+var referenceFindings = []string{"dir.conf", "dir.gitignore"}
+
 func TestAuditReference(t *testing.T) {
+	passed := map[string]bool{}
 	for _, node := range []string{"aa", "ca", "da"} {
 		for _, quick := range []bool{false, true} {
 			d := openNode(t, node)
 			before := snapshot(t, d.Path())
-			r, err := d.Audit(t.Context(), AuditOptions{Quick: quick})
-			if err != nil {
+			r := audit(t, d, AuditOptions{Quick: quick})
+			unchanged(t, d.Path(), before)
+			if !r.OK(false) || !slices.Equal(failedRules(r), referenceFindings) {
+				t.Errorf("%s, quick %t: found breaches of %v, expected %v: %v", node, quick, failedRules(r), referenceFindings, r.Err())
+			}
+			if quick != r.Has("dir.signatures", check.Skipped) {
+				t.Errorf("%s, quick %t: dir.signatures says otherwise", node, quick)
+			}
+			for _, res := range r.Results {
+				passed[res.Rule.ID] = passed[res.Rule.ID] || res.Outcome == check.Passed
+			}
+		}
+	}
+	fix := audit(t, openNode(t, "aa"), AuditOptions{Fix: true})
+	for _, res := range fix.Results {
+		passed[res.Rule.ID] = passed[res.Rule.ID] || res.Outcome == check.Passed
+	}
+	// These need something that no reference node has.
+	for _, id := range []string{"dir.symlink", "dir.conf", "dir.conf-identity", "dir.published", "dir.manifests", "dir.manifests-list", "dir.peer-manifest"} {
+		passed[id] = true
+	}
+	for _, rule := range dirRules {
+		if !passed[rule.ID] {
+			t.Errorf("%s passes for no reference node", rule.ID)
+		}
+	}
+}
+
+// A node that this program made has nothing to be found.
+func TestAuditOwnNode(t *testing.T) {
+	for _, typ := range []certs.NodeType{certs.AccountingAuthority, certs.CreditorsAgent, certs.DebtorsAgent} {
+		d := openNode(t, map[certs.NodeType]string{certs.AccountingAuthority: "aa", certs.CreditorsAgent: "ca", certs.DebtorsAgent: "da"}[typ])
+		// Completed by init, which adds what the existing tool does not write.
+		writeText(t, d, fileConf, string(encodeConf(d.Identity())))
+		writeText(t, d, filePeersKustomize, string(encodePeersList(nil)))
+		audit(t, d, AuditOptions{Fix: true})
+		out := filepath.Join(t.TempDir(), "bundle.zip")
+		if _, err := d.CreateBundle(t.Context(), out, false, keyOf(t, d)); err != nil {
+			t.Fatal(err)
+		}
+		r := audit(t, d, AuditOptions{})
+		if failed := failedRules(r); len(failed) > 0 {
+			t.Errorf("%s: found breaches of %v: %v", typ, failed, r.Failed(check.Warning))
+		}
+		for _, id := range []string{"dir.conf", "dir.conf-identity", "dir.published", "dir.manifests", "dir.manifests-list"} {
+			if !r.Has(id, check.Passed) {
+				t.Errorf("%s: %s did not pass", typ, id)
+			}
+		}
+	}
+}
+
+const (
+	aaPeer  = "peers/" + referenceCA + "/"
+	aaPeer2 = "peers/" + referenceCA2 + "/"
+	caPeer  = "peers/" + referenceAA + "/"
+	aaRoot  = "8E5F9DB19112FEFA4BC420F29957192F"
+	aaCert  = "8E5F9DB19112FEFA4BC420F299571930" // of referenceCA
+)
+
+// damages are one way at least to break each rule. Every file is named as found
+// by the result that is expected.
+var damages = []struct {
+	rule  string
+	node  string
+	where string
+	says  string // in what was found
+	do    func(t *testing.T, d *Dir)
+}{
+	{"dir.identity", "aa", "root-ca.crt", "expected \"Accounting", func(t *testing.T, d *Dir) { writeText(t, d, fileNodeType, "Nobody\n") }},
+	{"dir.identity", "aa", "root-ca.crt", "missing db/nodeid", func(t *testing.T, d *Dir) { removeRel(t, d, fileNodeID) }},
+	{"dir.root", "aa", "root-ca.crt", "root.lifetime", nil}, // see TestAuditTime
+	{"dir.folder", "aa", "peers", "no such file", func(t *testing.T, d *Dir) { removeAll(t, d, dirPeers) }},
+	{"dir.folder", "aa", "certs", "a regular file", func(t *testing.T, d *Dir) { removeAll(t, d, dirCerts); writeText(t, d, dirCerts, "") }},
+	{"dir.folder", "aa", "db/subnets/debtors", "no such file", func(t *testing.T, d *Dir) { removeAll(t, d, dirDebtorsSubnets) }},
+	{"dir.file", "aa", "db/serial", "nothing", func(t *testing.T, d *Dir) { removeRel(t, d, fileSerial) }},
+	{"dir.file", "aa", "db/index", "an empty file", func(t *testing.T, d *Dir) { writeText(t, d, fileIndex, "") }},
+	{"dir.file", "ca", "creditors-subnet.txt", "nothing", func(t *testing.T, d *Dir) { removeRel(t, d, fileCreditorsSubnet) }},
+	{"dir.file", "aa", "db/index", "a symbolic link", func(t *testing.T, d *Dir) { toLink(t, d, fileIndex) }},
+	{"dir.newline", "aa", "db/serial", "934", func(t *testing.T, d *Dir) { writeText(t, d, fileSerial, "8E5F9DB19112FEFA4BC420F299571934") }},
+	{"dir.newline", "aa", aaPeer + "queues.txt", "3", func(t *testing.T, d *Dir) { writeText(t, d, aaPeer+"queues.txt", "3") }},
+	{"dir.symlink", "aa", "certs", "a symbolic link", func(t *testing.T, d *Dir) { toLink(t, d, dirCerts) }},
+	{"dir.symlink", "aa", "private/root-ca.key", "a symbolic link", func(t *testing.T, d *Dir) { toLink(t, d, fileRootKey) }},
+	{"dir.mode-private", "aa", "private", "mode 0755", func(t *testing.T, d *Dir) { chmod(t, d.file(dirPrivate), 0o755) }},
+	{"dir.mode-private", "aa", "private/root-ca.key", "mode 0644", func(t *testing.T, d *Dir) { chmod(t, d.file(fileRootKey), 0o644) }},
+	{"dir.mode-public", "aa", "root-ca.crt", "mode 0600", func(t *testing.T, d *Dir) { chmod(t, d.file(fileRootCert), 0o600) }},
+	{"dir.mode-public", "aa", "db", "mode 0777", func(t *testing.T, d *Dir) { chmod(t, d.file(dirDB), 0o777) }},
+	{"dir.mode-public", "aa", "certs/" + aaCert + ".pem", "mode 0666", func(t *testing.T, d *Dir) { chmod(t, d.file("certs/"+aaCert+".pem"), 0o666) }},
+	{"dir.mode-public", "aa", aaPeer + "queues.txt", "mode 0640", func(t *testing.T, d *Dir) { chmod(t, d.file(aaPeer+"queues.txt"), 0o640) }},
+	{"dir.mode-public", "aa", aaPeer + "nodeinfo", "mode 0700", func(t *testing.T, d *Dir) { chmod(t, d.file(aaPeer+"nodeinfo"), 0o700) }},
+	{"dir.gitignore", "aa", ".gitignore", "no peers/*/ACTIVE, .swptpeer*", func(t *testing.T, d *Dir) { writeText(t, d, fileGitignore, "private/\r\n") }},
+	{"dir.conf", "aa", "root-ca.conf", "nothing", func(t *testing.T, d *Dir) {}},
+	{"dir.conf-identity", "aa", "root-ca.conf", "creditors agent", func(t *testing.T, d *Dir) {
+		id, _ := certs.NewIdentity(certs.CreditorsAgent, referenceCA)
+		writeText(t, d, fileConf, string(encodeConf(id)))
+	}},
+	{"dir.conf-identity", "aa", "root-ca.conf", "", func(t *testing.T, d *Dir) { writeText(t, d, fileConf, "[") }},
+	{"dir.key-place", "aa", "private/root-ca.key", "nothing", func(t *testing.T, d *Dir) { removeRel(t, d, fileRootKey) }},
+	{"dir.key-form", "aa", "private/root-ca.key", "private key", func(t *testing.T, d *Dir) { write(t, d.file(fileRootKey), "garbage") }},
+	{"dir.key-encrypted", "aa", "private/root-ca.key", "without a password", func(t *testing.T, d *Dir) {
+		file, err := certs.EncodePrivateKey(referenceKey(t, "aa"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, d.file(fileRootKey), string(file))
+	}},
+	{"dir.openssl", "aa", "db/index.attr", "unique_subject = yes", func(t *testing.T, d *Dir) { writeText(t, d, fileIndexAttr, "unique_subject = yes\n") }},
+	{"dir.openssl", "aa", "db/crlnumber", "no such file", func(t *testing.T, d *Dir) { removeRel(t, d, fileCRLNumber) }},
+	{"dir.request", "aa", "db/root-ca.csr", "csr.single", func(t *testing.T, d *Dir) { writeText(t, d, fileRequest, "garbage") }},
+	{"dir.request", "aa", "db/root-ca.csr", "csr.subject", func(t *testing.T, d *Dir) {
+		writeText(t, d, fileRequest, string(read(t, referenceNodes, "ca", fileRequest)))
+	}},
+	{"dir.nodeinfo", "aa", "nodeinfo/stomp.toml", "manifest.syntax", func(t *testing.T, d *Dir) { writeText(t, d, fileManifest, "servers = [") }},
+	{"dir.nodeinfo", "aa", "nodeinfo/stomp.toml", "no such file", func(t *testing.T, d *Dir) { removeRel(t, d, fileManifest) }},
+	{"dir.nodeinfo", "aa", "nodeinfo", "link", func(t *testing.T, d *Dir) { symlink(t, d, "stomp.toml", "nodeinfo/other") }},
+	{"dir.updated-at", "aa", "nodeinfo/updated-at.txt", "yesterday", func(t *testing.T, d *Dir) { writeText(t, d, fileUpdatedAt, "yesterday\n") }},
+	{"dir.published", "aa", "nodeinfo", "never published", func(t *testing.T, d *Dir) { removeRel(t, d, fileUpdatedAt) }},
+	{"dir.published", "aa", "nodeinfo", "", func(t *testing.T, d *Dir) { writeText(t, d, fileNodeInfoDigest, strings.Repeat("0", 64)+"\n") }},
+	{"dir.index-rows", "aa", "db/index:6", "found 1 fields", func(t *testing.T, d *Dir) { appendText(t, d, fileIndex, "garbage\n") }},
+	{"dir.index-rows", "aa", "db/index", "no such file", func(t *testing.T, d *Dir) { removeRel(t, d, fileIndex) }},
+	{"dir.index-certificate", "aa", "db/index:2", "is not there", func(t *testing.T, d *Dir) { removeRel(t, d, "certs/"+aaCert+".pem") }},
+	{"dir.index-certificate", "aa", "db/index:2", "the subject", func(t *testing.T, d *Dir) { edit(t, d, fileIndex, referenceCA, referenceDA2) }},
+	{"dir.index-certificate", "aa", "db/index:2", "the expiry", func(t *testing.T, d *Dir) { edit(t, d, fileIndex, "30260326014547Z", "30260326014546Z") }},
+	{"dir.certificate-row", "aa", "certs/" + aaCert + ".pem", "no row", func(t *testing.T, d *Dir) {
+		lines := strings.SplitAfter(readText(t, d, fileIndex), "\n")
+		writeText(t, d, fileIndex, strings.Join(slices.Delete(lines, 1, 2), ""))
+	}},
+	{"dir.certificate-row", "aa", "certs/README", "another name", func(t *testing.T, d *Dir) { writeText(t, d, "certs/README", "") }},
+	{"dir.certificate-row", "aa", "certs/" + aaRoot + ".pem", "", func(t *testing.T, d *Dir) { writeText(t, d, "certs/"+aaRoot+".pem", "garbage") }},
+	{"dir.certificate-row", "aa", "certs/" + aaRoot + ".pem", "serial number", func(t *testing.T, d *Dir) {
+		writeText(t, d, "certs/"+aaRoot+".pem", readText(t, d, "certs/"+aaCert+".pem"))
+	}},
+	{"dir.issued", "ca", "certs/" + aaCert + ".pem", "another issuer", func(t *testing.T, d *Dir) {
+		writeText(t, d, "certs/"+aaCert+".pem", string(read(t, referenceNodes, "aa/certs", aaCert+".pem")))
+	}},
+	{"dir.issued", "aa", "certs/8E5F9DB19112FEFA4BC420F299571932.pem", "server.issuer", func(t *testing.T, d *Dir) {
+		flipSignature(t, d, "certs/8E5F9DB19112FEFA4BC420F299571932.pem")
+	}},
+	{"dir.issued", "aa", "certs/" + aaCert + ".pem", "verification", func(t *testing.T, d *Dir) {
+		removeAll(t, d, aaPeer)
+		flipSignature(t, d, "certs/"+aaCert+".pem")
+	}},
+	{"dir.serial-once", "aa", "db/index:6", "as in line 2", func(t *testing.T, d *Dir) {
+		lines := strings.SplitAfter(readText(t, d, fileIndex), "\n")
+		appendText(t, d, fileIndex, lines[1])
+	}},
+	{"dir.serial-next", "aa", "db/serial", aaCert, func(t *testing.T, d *Dir) { writeText(t, d, fileSerial, aaCert+"\n") }},
+	{"dir.serial-next", "aa", "db/serial", "odd", func(t *testing.T, d *Dir) { writeText(t, d, fileSerial, "odd\n") }},
+	{"dir.serial-next", "aa", "db/serial", "no such file", func(t *testing.T, d *Dir) { removeRel(t, d, fileSerial) }},
+	{"dir.node-once", "aa", "db/index:6", "in line 2", func(t *testing.T, d *Dir) {
+		lines := strings.SplitAfter(readText(t, d, fileIndex), "\n")
+		appendText(t, d, fileIndex, strings.Replace(lines[1], aaCert, "8E5F9DB19112FEFA4BC420F299571934", 1))
+	}},
+	{"dir.row-peer", "aa", "db/index:2", "no folder peers/" + referenceCA, func(t *testing.T, d *Dir) { removeAll(t, d, aaPeer) }},
+	{"dir.server-ends", "aa", "certs/8E5F9DB19112FEFA4BC420F299571932.pem", "", nil}, // see TestAuditTime
+	{"dir.subnet-file", "aa", "db/subnets/creditors/notes", "hex digits", func(t *testing.T, d *Dir) { writeText(t, d, "db/subnets/creditors/notes", "x\n") }},
+	{"dir.subnet-file", "aa", "db/subnets/creditors/000000", "cannot give", func(t *testing.T, d *Dir) { writeText(t, d, "db/subnets/creditors/000000", referenceCA+"\n") }},
+	{"dir.subnet-file", "aa", "db/subnets/creditors/000001", "node id", func(t *testing.T, d *Dir) { writeText(t, d, "db/subnets/creditors/000001", "garbage\n") }},
+	{"dir.subnet-once", "aa", aaPeer2 + "subnet.txt", "000001 for", func(t *testing.T, d *Dir) { writeText(t, d, aaPeer2+"subnet.txt", "000001\n") }},
+	{"dir.subnet-once", "aa", aaPeer + "peercert.crt", "000001 for", func(t *testing.T, d *Dir) {
+		writeText(t, d, "db/subnets/creditors/000001", referenceDA2+"\n")
+	}},
+	{"dir.subnet-once", "aa", "db/subnets/debtors/1234abcd00", "1234abcd for", func(t *testing.T, d *Dir) {
+		writeText(t, d, "db/subnets/debtors/1234abcd", referenceDA2+"\n")
+	}},
+	{"dir.subnet-used", "aa", "db/subnets/creditors/000003", "no peer", func(t *testing.T, d *Dir) { writeText(t, d, "db/subnets/creditors/000003", referenceDA2+"\n") }},
+	{"dir.subnet-used", "aa", "db/subnets/creditors/000003", "already", func(t *testing.T, d *Dir) { writeText(t, d, "db/subnets/creditors/000003", referenceCA+"\n") }},
+	{"dir.seqnum", "aa", "db/subnets/creditors/SEQNUM", "1", func(t *testing.T, d *Dir) { writeText(t, d, "db/subnets/creditors/SEQNUM", "1\n") }},
+	{"dir.seqnum", "aa", "db/subnets/debtors/SEQNUM", "nothing", func(t *testing.T, d *Dir) { removeRel(t, d, "db/subnets/debtors/SEQNUM") }},
+	{"dir.seqnum", "aa", "db/subnets/debtors/SEQNUM", "0x", func(t *testing.T, d *Dir) { writeText(t, d, "db/subnets/debtors/SEQNUM", "0x1\n") }},
+	{"dir.peer-name", "aa", "peers/notes", "node id", func(t *testing.T, d *Dir) { mkdirRel(t, d, "peers/notes") }},
+	{"dir.peer-folder", "aa", strings.TrimSuffix(aaPeer, "/"), "a symbolic link", func(t *testing.T, d *Dir) { toLink(t, d, strings.TrimSuffix(aaPeer, "/")) }},
+	{"dir.peer-root", "aa", aaPeer + "root-ca.crt", "missing", func(t *testing.T, d *Dir) { removeRel(t, d, aaPeer+"root-ca.crt") }},
+	{"dir.peer-root", "aa", aaPeer + "root-ca.crt", "root.self-signed", func(t *testing.T, d *Dir) { flipSignature(t, d, aaPeer+"root-ca.crt") }},
+	{"dir.peer-identity", "aa", strings.TrimSuffix(aaPeer, "/"), "Debtors Agents", func(t *testing.T, d *Dir) { writeText(t, d, aaPeer+"nodetype.txt", "Debtors Agents\n") }},
+	{"dir.peer-identity", "aa", strings.TrimSuffix(aaPeer, "/"), "expected that of", func(t *testing.T, d *Dir) {
+		writeText(t, d, aaPeer+"root-ca.crt", readText(t, d, aaPeer2+"root-ca.crt"))
+	}},
+	{"dir.peer-cert", "aa", aaPeer + "peercert.crt", "missing", func(t *testing.T, d *Dir) { removeRel(t, d, aaPeer+"peercert.crt") }},
+	{"dir.peer-cert", "aa", aaPeer + "peercert.crt", "peer.public-key", func(t *testing.T, d *Dir) {
+		writeText(t, d, aaPeer+"peercert.crt", readText(t, d, aaPeer2+"peercert.crt"))
+	}},
+	{"dir.peer-cert", "aa", aaPeer + "peercert.crt", "peer.issuer", func(t *testing.T, d *Dir) { flipSignature(t, d, aaPeer+"peercert.crt") }},
+	{"dir.peer-cert", "aa", aaPeer + "peercert.crt", "pem.lf", func(t *testing.T, d *Dir) {
+		writeText(t, d, aaPeer+"peercert.crt", strings.ReplaceAll(readText(t, d, aaPeer+"peercert.crt"), "\n", "\r\n"))
+	}},
+	{"dir.peer-recorded", "aa", aaPeer + "peercert.crt", "no certs/" + aaCert, func(t *testing.T, d *Dir) { removeRel(t, d, "certs/"+aaCert+".pem") }},
+	{"dir.peer-recorded", "aa", aaPeer + "peercert.crt", "another certificate", func(t *testing.T, d *Dir) { flipSignature(t, d, aaPeer+"peercert.crt") }},
+	{"dir.peer-recorded", "aa", "db/index:2", "status R", func(t *testing.T, d *Dir) {
+		edit(t, d, fileIndex, "V\t30260326014547Z\t\t", "R\t30260326014547Z\t261123020000Z\t")
+	}},
+	{"dir.peer-sub-ca", "aa", aaPeer + "sub-ca.crt", "empty", func(t *testing.T, d *Dir) { writeText(t, d, aaPeer+"sub-ca.crt", "") }},
+	{"dir.peer-sub-ca", "aa", aaPeer + "sub-ca.crt", "peer.issuer", func(t *testing.T, d *Dir) {
+		writeText(t, d, aaPeer+"sub-ca.crt", readText(t, d, aaPeer2+"sub-ca.crt"))
+	}},
+	{"dir.peer-queues", "aa", aaPeer + "queues.txt", "100", func(t *testing.T, d *Dir) { writeText(t, d, aaPeer+"queues.txt", "100\n") }},
+	{"dir.peer-deactivated", "aa", aaPeer2 + "DEACTIVATED", "maybe", func(t *testing.T, d *Dir) { writeText(t, d, aaPeer2+"DEACTIVATED", "maybe\n") }},
+	{"dir.peer-nodeinfo", "aa", aaPeer + "nodeinfo", "missing", func(t *testing.T, d *Dir) { removeAll(t, d, aaPeer+"nodeinfo") }},
+	{"dir.peer-nodeinfo", "aa", aaPeer + "nodeinfo", "manifest.syntax", func(t *testing.T, d *Dir) { writeText(t, d, aaPeer+"nodeinfo/stomp.toml", "=") }},
+	{"dir.peer-nodeinfo-files", "aa", aaPeer + "nodeinfo/link", "a symbolic link", func(t *testing.T, d *Dir) { symlink(t, d, "/etc/passwd", aaPeer+"nodeinfo/link") }},
+	{"dir.peer-subnet", "aa", aaPeer + "subnet.txt", "peercert.crt has the subnet 000001", func(t *testing.T, d *Dir) { writeText(t, d, aaPeer+"subnet.txt", "000009\n") }},
+	{"dir.peer-subnet", "aa", aaPeer + "subnet.txt", "missing", func(t *testing.T, d *Dir) { removeRel(t, d, aaPeer+"subnet.txt") }},
+	{"dir.peer-subnet", "aa", "db/subnets/creditors/000001", "subnet.txt has 000001", func(t *testing.T, d *Dir) { removeRel(t, d, "db/subnets/creditors/000001") }},
+	{"dir.peer-masq-subnet", "ca", caPeer + "masq-subnet.txt", "sub-ca.crt has the subnet 000001", func(t *testing.T, d *Dir) { writeText(t, d, caPeer+"masq-subnet.txt", "000002\n") }},
+	{"dir.peer-masq-subnet", "ca", caPeer + "masq-subnet.txt", "missing", func(t *testing.T, d *Dir) { removeRel(t, d, caPeer+"masq-subnet.txt") }},
+	{"dir.peer-masq-subnet", "ca", caPeer + "masq-subnet.txt", "0001 in creditors", func(t *testing.T, d *Dir) { writeText(t, d, fileCreditorsSubnet, "0001\n") }},
+	{"dir.peer-foreign", "aa", aaPeer + "run.sh", "a regular file", func(t *testing.T, d *Dir) { writeText(t, d, aaPeer+"run.sh", "") }},
+	{"dir.peer-foreign", "ca", caPeer + "subnet.txt", "a regular file", func(t *testing.T, d *Dir) { writeText(t, d, caPeer+"subnet.txt", "000001\n") }},
+	{"dir.peer-manifest", "aa", aaPeer + "kustomization.yaml", "a manifest", func(t *testing.T, d *Dir) {
+		removeRel(t, d, aaPeer+"sub-ca.crt")
+		writeText(t, d, aaPeer+"kustomization.yaml", "resources: [evil.yaml]\n")
+	}},
+	{"dir.one-peer", "da", "peers", "2: ", func(t *testing.T, d *Dir) { mkdirRel(t, d, "peers/"+referenceCA) }},
+	{"dir.creditors-subnet", "ca", "creditors-subnet.txt", "12345", func(t *testing.T, d *Dir) { writeText(t, d, fileCreditorsSubnet, "12345\n") }},
+	{"dir.debtors-subnet", "da", "debtors-subnet.txt", "sub-ca.crt has the subnet 1234abcd00", func(t *testing.T, d *Dir) { writeText(t, d, fileDebtorsSubnet, "1234abcd01\n") }},
+	{"dir.debtors-subnet", "da", "debtors-subnet.txt", "no such file", func(t *testing.T, d *Dir) { removeRel(t, d, fileDebtorsSubnet) }},
+	{"dir.manifests", "aa", aaPeer + "kustomization.yaml", "nothing", func(t *testing.T, d *Dir) { writeText(t, d, filePeersKustomize, "resources: []\n") }},
+	{"dir.manifests", "aa", aaPeer + "kustomization.yaml", "something else", func(t *testing.T, d *Dir) {
+		withManifests(t, d)
+		edit(t, d, aaPeer+"kustomization.yaml", "value: 3", "value: 4")
+	}},
+	{"dir.manifests", "aa", aaPeer + "resources-patch.yaml", "nothing", func(t *testing.T, d *Dir) { withManifests(t, d); removeRel(t, d, aaPeer+"resources-patch.yaml") }},
+	{"dir.manifests", "aa", "peers/kustomization.yaml", "no " + referenceCA, func(t *testing.T, d *Dir) {
+		withManifests(t, d)
+		edit(t, d, filePeersKustomize, "- "+referenceCA+"/\n", "")
+	}},
+	{"dir.manifests-list", "aa", "peers/kustomization.yaml", referenceDA2, func(t *testing.T, d *Dir) {
+		withManifests(t, d)
+		appendText(t, d, filePeersKustomize, "- "+referenceDA2+"/\n")
+	}},
+	{"dir.temporary", "aa", "db/.swptpeer-0123456789abcdef-0", "temporary", func(t *testing.T, d *Dir) { writeText(t, d, "db/.swptpeer-0123456789abcdef-0", "x") }},
+	{"dir.temporary", "aa", aaPeer + ".swptpeer-0123456789abcdef-1.old", "temporary", func(t *testing.T, d *Dir) { mkdirRel(t, d, aaPeer+".swptpeer-0123456789abcdef-1.old") }},
+	{"dir.pending", "aa", fileJournal, "checksum", func(t *testing.T, d *Dir) { writeText(t, d, fileJournal, `{"version":1,"sha256":"","plan":{}}`+"\n") }},
+}
+
+func removeRel(t testing.TB, d *Dir, rel string) {
+	t.Helper()
+	remove(t, d.file(rel))
+}
+
+func removeAll(t testing.TB, d *Dir, rel string) {
+	t.Helper()
+	if err := os.RemoveAll(d.file(rel)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mkdirRel(t testing.TB, d *Dir, rel string) {
+	t.Helper()
+	if err := os.Mkdir(d.file(rel), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func symlink(t testing.TB, d *Dir, target, rel string) {
+	t.Helper()
+	if err := os.Symlink(target, d.file(rel)); err != nil {
+		t.Skip("no symbolic links here:", err)
+	}
+}
+
+// toLink moves a file or folder out of the way and puts a link to it there.
+func toLink(t testing.TB, d *Dir, rel string) {
+	t.Helper()
+	moved := filepath.Join(t.TempDir(), "moved")
+	if err := os.Rename(d.file(rel), moved); err != nil {
+		t.Fatal(err)
+	}
+	symlink(t, d, moved, rel)
+}
+
+func appendText(t testing.TB, d *Dir, rel, text string) {
+	t.Helper()
+	writeText(t, d, rel, readText(t, d, rel)+text)
+}
+
+func edit(t testing.TB, d *Dir, rel, old, new string) {
+	t.Helper()
+	text := readText(t, d, rel)
+	if !strings.Contains(text, old) {
+		t.Fatalf("%s does not contain %q", rel, old)
+	}
+	writeText(t, d, rel, strings.Replace(text, old, new, 1))
+}
+
+// flipSignature changes the last bit of a certificate.
+func flipSignature(t testing.TB, d *Dir, rel string) {
+	t.Helper()
+	block, _ := pem.Decode([]byte(readText(t, d, rel)))
+	block.Bytes[len(block.Bytes)-1] ^= 1
+	writeText(t, d, rel, string(pem.EncodeToMemory(block)))
+}
+
+// withManifests gives a directory Kubernetes manifests.
+func withManifests(t testing.TB, d *Dir) {
+	t.Helper()
+	writeText(t, d, filePeersKustomize, "resources: []\n")
+	audit(t, d, AuditOptions{Fix: true})
+}
+
+func TestAuditFinds(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("modes and links are not as here")
+	}
+	for _, damage := range damages {
+		if damage.do == nil {
+			continue
+		}
+		t.Run(damage.rule+" "+damage.where, func(t *testing.T) {
+			t.Parallel()
+			d := openNode(t, damage.node)
+			damage.do(t, d)
+			before := snapshot(t, d.Path())
+			r := audit(t, d, AuditOptions{})
+			unchanged(t, d.Path(), before)
+			if !slices.ContainsFunc(r.Results, func(res check.Result) bool {
+				return res.Rule.ID == damage.rule && res.Outcome == check.Failed && res.Where == damage.where && strings.Contains(res.Found, damage.says)
+			}) {
+				t.Errorf("expected a breach of %s at %s that says %q; found:", damage.rule, damage.where, damage.says)
+				for _, res := range r.Results {
+					if res.Outcome != check.Passed {
+						t.Log(res.Rule.Severity, res.Outcome, res)
+					}
+				}
+			}
+			for _, res := range r.Results {
+				if res.Outcome == check.Failed && res.Advice == "" {
+					t.Errorf("no advice: %s", res)
+				}
+				if res.Rule.ID == damage.rule && res.Outcome == check.Passed && res.Where == damage.where {
+					t.Errorf("passed and failed: %s", res)
+				}
+			}
+		})
+	}
+}
+
+// Every rule has a damage that breaks it, and is complete.
+func TestAuditRules(t *testing.T) {
+	broken := map[string]bool{"dir.repaired": true, "dir.signatures": true} // never fail
+	for _, damage := range damages {
+		broken[damage.rule] = true
+	}
+	seen := map[string]bool{}
+	form := regexp.MustCompile(`^(dir|register)\.[a-z-]+$`)
+	for _, rule := range Rules() {
+		if seen[rule.ID] {
+			t.Errorf("%s is listed twice", rule.ID)
+		}
+		seen[rule.ID] = true
+		if !form.MatchString(rule.ID) || rule.Title == "" || rule.Citation == "" || rule.Advice == "" || rule.Severity < check.Error || rule.Severity > check.Notice {
+			t.Errorf("%s is not complete", rule.ID)
+		}
+		if strings.HasPrefix(rule.ID, "dir.") && !broken[rule.ID] {
+			t.Errorf("%s has no damage that breaks it", rule.ID)
+		}
+	}
+	for id := range broken {
+		if !seen[id] {
+			t.Errorf("%s is not listed", id)
+		}
+	}
+}
+
+// What depends on the time.
+func TestAuditTime(t *testing.T) {
+	const server = "certs/8E5F9DB19112FEFA4BC420F299571932.pem"
+	end := time.Date(2027, 11, 23, 1, 45, 52, 0, time.UTC)
+	for _, tt := range []struct {
+		at     time.Time
+		failed []string // in addition
+		says   string
+	}{
+		{end.Add(-serverEndsSoon - time.Second), nil, ""},
+		{end.Add(-serverEndsSoon), []string{"dir.server-ends"}, "ends on 2027-11-23"},
+		{end.Add(time.Hour), []string{"dir.server-ends"}, "ended on 2027-11-23"},
+		{end.Add(serverEndsSoon + time.Second), nil, ""},
+		{time.Date(2527, 1, 1, 0, 0, 0, 0, time.UTC), []string{"peer.lifetime", "root.lifetime"}, ""},
+		{time.Date(1970, 1, 1, 0, 0, 0, 0, time.UTC), []string{"cert.validity", "dir.issued", "dir.peer-cert", "dir.peer-root", "dir.peer-sub-ca", "dir.root"}, ""},
+		{time.Date(3100, 1, 1, 0, 0, 0, 0, time.UTC), []string{"cert.validity", "dir.peer-cert", "dir.peer-root", "dir.peer-sub-ca", "dir.root", "peer.lifetime", "root.lifetime"}, ""},
+	} {
+		d, err := Open(copyNode(t, "aa"), Options{Now: func() time.Time { return tt.at }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := audit(t, d, AuditOptions{})
+		want := append(slices.Clone(referenceFindings), tt.failed...)
+		slices.Sort(want)
+		if got := failedRules(r); !slices.Equal(got, want) {
+			t.Errorf("%s: found breaches of %v, expected %v", tt.at, got, want)
+		}
+		if tt.says != "" && !slices.ContainsFunc(r.Results, func(res check.Result) bool { return res.Where == server && res.Found == tt.says }) {
+			t.Errorf("%s: found nothing that says %q of %s", tt.at, tt.says, server)
+		}
+	}
+}
+
+func TestAuditFix(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("modes are not as here")
+	}
+	d := openNode(t, "aa")
+	writeText(t, d, filePeersKustomize, "resources: []\n")
+	chmod(t, d.file(dirPrivate), 0o755)
+	chmod(t, d.file(fileRootKey), 0o644)
+	chmod(t, d.file(fileIndex), 0o600)
+	chmod(t, d.file(dirCerts), 0o700)
+	chmod(t, d.file(aaPeer+peerQueues), 0o666)
+	writeText(t, d, fileGitignore, "# mine\n*~")
+	chmod(t, d.file(fileGitignore), 0o600)
+	writeText(t, d, "db/subnets/creditors/SEQNUM", "garbage\n")
+	removeRel(t, d, "db/subnets/debtors/SEQNUM")
+	writeText(t, d, "certs/.swptpeer-0123456789abcdef-3", "half a certificate")
+	mkdirRel(t, d, "peers/.swptpeer-0123456789abcdef-4")
+	writeText(t, d, "peers/.swptpeer-0123456789abcdef-4/root-ca.crt", "x")
+	writeText(t, d, "peers/.kept", "mine")
+	before := snapshot(t, d.Path())
+
+	r := audit(t, d, AuditOptions{Fix: true})
+	if failed := failedRules(r); !slices.Equal(failed, []string{"dir.conf"}) {
+		t.Errorf("found breaches of %v after the repair, expected dir.conf only: %v", failed, r.Failed(check.Warning))
+	}
+	var repaired []string
+	for _, res := range r.Results {
+		if res.Rule == ruleDirRepaired {
+			repaired = append(repaired, res.Where)
+			if res.Found == "" {
+				t.Errorf("%s: nothing said", res.Where)
+			}
+		}
+	}
+	want := []string{
+		".gitignore", "certs", "certs/.swptpeer-0123456789abcdef-3", "db/index", "db/subnets/creditors/SEQNUM", "db/subnets/debtors/SEQNUM",
+		"peers/.swptpeer-0123456789abcdef-4", "peers/kustomization.yaml", "private", "private/root-ca.key", aaPeer + "queues.txt",
+	}
+	for _, id := range []string{referenceCA, referenceCA2, referenceDA} {
+		want = append(want, "peers/"+id+"/kustomization.yaml", "peers/"+id+"/resources-patch.yaml")
+	}
+	slices.Sort(want)
+	slices.Sort(repaired)
+	if !slices.Equal(repaired, want) {
+		t.Errorf("repaired %q, expected %q", repaired, want)
+	}
+	for _, name := range changedFiles(before, snapshot(t, d.Path())) {
+		if !slices.Contains(want, name) && !strings.HasPrefix(name, "peers/.swptpeer-") {
+			t.Errorf("%s was changed as well", name)
+		}
+	}
+	if got := readText(t, d, fileGitignore); !strings.HasPrefix(got, "# mine\n*~\n") || !strings.Contains(got, "\nprivate/\n") {
+		t.Errorf(".gitignore is %q", got)
+	}
+	if a, b := readText(t, d, "db/subnets/creditors/SEQNUM"), readText(t, d, "db/subnets/debtors/SEQNUM"); a != "2\n" || b != "0\n" {
+		t.Errorf("SEQNUM are %q and %q", a, b)
+	}
+
+	before = snapshot(t, d.Path())
+	again := audit(t, d, AuditOptions{Fix: true})
+	unchanged(t, d.Path(), before)
+	if res := again.Results[0]; res.Rule != ruleDirRepaired || res.Found != "nothing to repair" {
+		t.Errorf("the second time: %s", res)
+	}
+}
+
+// What the existing tool's script writes for the peer means the same.
+func TestAuditTakesManifestsOfTheExistingTool(t *testing.T) {
+	d := openNode(t, "ca")
+	withManifests(t, d)
+	file := caPeer + peerKustomize
+	text := readText(t, d, file)
+	text = regexp.MustCompile(`(?m)^#.*\n`).ReplaceAllString(text, "")
+	text = strings.ReplaceAll(text, "    group: apps\n    version: v1\n    kind: StatefulSet\n    name: stomp-client\n", "    group: apps\n    kind: StatefulSet\n    name: stomp-client\n    version: v1\n")
+	text = strings.ReplaceAll(text, `"swpt-client"`, `swpt-client`)
+	if text == readText(t, d, file) {
+		t.Fatal("nothing was edited")
+	}
+	writeText(t, d, file, text)
+	if r := audit(t, d, AuditOptions{}); r.Has("dir.manifests", check.Failed) {
+		t.Error("found a breach of dir.manifests")
+	}
+	// But not an id that YAML takes for a number.
+	writeText(t, d, file, strings.Replace(text, `"1234abcd"`, `12340000`, 1))
+	if r := audit(t, d, AuditOptions{}); !r.Has("dir.manifests", check.Failed) {
+		t.Error("found no breach of dir.manifests")
+	}
+}
+
+// Damage of every kind to every file: never a panic, and, but for a few files
+// that say nothing by themselves, always a finding.
+func TestAuditDamagedFiles(t *testing.T) {
+	silent := regexp.MustCompile(`\.old$`)
+	optional := regexp.MustCompile(`^db/root-ca\.csr$|/sub-ca\.crt$|/DEACTIVATED$`)
+	kinds := map[string]func(t *testing.T, d *Dir, rel string){
+		"removed": func(t *testing.T, d *Dir, rel string) { removeRel(t, d, rel) },
+		"emptied": func(t *testing.T, d *Dir, rel string) { writeText(t, d, rel, "") },
+		"garbled": func(t *testing.T, d *Dir, rel string) {
+			writeText(t, d, rel, "\x00\xff\n\t/serialNumber=\n-----BEGIN\n")
+		},
+		"cut": func(t *testing.T, d *Dir, rel string) {
+			text := readText(t, d, rel)
+			writeText(t, d, rel, text[:len(text)/2])
+		},
+		"folder": func(t *testing.T, d *Dir, rel string) { removeRel(t, d, rel); mkdirRel(t, d, rel) },
+		"loop":   func(t *testing.T, d *Dir, rel string) { removeRel(t, d, rel); symlink(t, d, path.Base(rel), rel) },
+		"large":  func(t *testing.T, d *Dir, rel string) { writeText(t, d, rel, strings.Repeat("x", maxTextFile+1)) },
+	}
+	for _, node := range []string{"aa", "ca", "da"} {
+		source := copyNode(t, node)
+		var files []string
+		filepath.WalkDir(source, func(p string, e fs.DirEntry, err error) error {
+			if err == nil && e.Type().IsRegular() {
+				rel, _ := filepath.Rel(source, p)
+				files = append(files, filepath.ToSlash(rel))
+			}
+			return err
+		})
+		if len(files) < 20 {
+			t.Fatalf("found %d files", len(files))
+		}
+		for name, damage := range kinds {
+			if node != "aa" && name != "garbled" && name != "removed" {
+				continue // the other types have few files that an authority has not
+			}
+			t.Run(node+" "+name, func(t *testing.T) {
+				t.Parallel()
+				d := openNode(t, node)
+				for _, rel := range files {
+					whole := readText(t, d, rel)
+					damage(t, d, rel)
+					r := audit(t, d, AuditOptions{Quick: true})
+					if failed := failedRules(r); slices.Equal(failed, referenceFindings) && !silent.MatchString(rel) && !(name == "removed" && optional.MatchString(rel)) {
+						t.Errorf("%s: nothing was found", rel)
+					}
+					removeAll(t, d, rel)
+					write(t, d.file(rel), whole)
+					if rel == fileRootKey {
+						chmod(t, d.file(rel), 0o600)
+					}
+				}
+				if r := audit(t, d, AuditOptions{}); !slices.Equal(failedRules(r), referenceFindings) {
+					t.Errorf("the test did not mend what it damaged: %v", failedRules(r))
+				}
+			})
+		}
+	}
+}
+
+// Repairing never makes damage worse: what is garbled stays as it is, but for
+// what can be derived from the rest.
+func TestAuditFixLeavesDamage(t *testing.T) {
+	for _, rel := range []string{fileIndex, fileSerial, fileNodeType, "certs/" + aaCert + ".pem", aaPeer + peerRootCert, aaPeer + peerQueues, aaPeer + peerSubnet,
+		"db/subnets/creditors/000001", fileRootKey, fileIndexAttr, fileManifest} {
+		d := openNode(t, "aa")
+		writeText(t, d, filePeersKustomize, string(encodePeersList(nil)))
+		write(t, d.file(rel), "garbage\x00\n")
+		if r := audit(t, d, AuditOptions{Fix: true}); len(failedRules(r)) < 2 {
+			t.Errorf("%s: found breaches of %v only", rel, failedRules(r))
+		}
+		if got := readText(t, d, rel); got != "garbage\x00\n" {
+			t.Errorf("%s: it was changed to %q", rel, got)
+		}
+	}
+	d := openNode(t, "aa")
+	writeText(t, d, fileRootCert, string(read(t, referenceNodes, "ca", fileRootCert)))
+	before := snapshot(t, d.Path())
+	if _, err := d.Audit(t.Context(), AuditOptions{Fix: true}); !errors.Is(err, ErrChanged) {
+		t.Errorf("another node's root certificate: found error %v", err)
+	}
+	unchanged(t, d.Path(), before)
+}
+
+func TestAuditContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	d := openNode(t, "aa")
+	if r, err := d.Audit(ctx, AuditOptions{}); !errors.Is(err, context.Canceled) || r != nil {
+		t.Errorf("found %v, %v", r, err)
+	}
+}
+
+// pendingChange leaves in d a committed change that turns before into after, of
+// which the first n steps have been made.
+func pendingChange(t *testing.T, d *Dir, before, after string, state string, n int) (steps int) {
+	t.Helper()
+	type op struct {
+		Action  string `json:"action"`
+		Path    string `json:"path"`
+		Temp    string `json:"temp,omitempty"`
+		Old     string `json:"old,omitempty"`
+		Existed bool   `json:"existed,omitempty"`
+	}
+	var ops []op
+	was, is := snapshot(t, before), snapshot(t, after)
+	const id = "0123456789abcdef"
+	names := changedFiles(was, is)
+	names = slices.DeleteFunc(names, func(name string) bool { return strings.HasPrefix(name, "peers/"+referenceDA2+"/") })
+	names = append(names, "peers/"+referenceDA2)
+	// db/subnets, db/serial, certs/, db/index, peers/: as a change does it.
+	slices.SortFunc(names, func(a, b string) int {
+		order := func(s string) int {
+			for i, p := range []string{dirSubnets, fileSerial, dirCerts, fileIndex} {
+				if strings.HasPrefix(s, p) {
+					return i
+				}
+			}
+			return 9
+		}
+		return order(a) - order(b)
+	})
+	for i, name := range names {
+		temp := path.Join(path.Dir(name), ".swptpeer-"+id+"-"+string(rune('0'+i)))
+		o := op{Action: "create", Path: name, Temp: temp}
+		if _, existed := was[name]; existed {
+			o.Action, o.Existed, o.Old = "replace", true, temp+".old"
+			if err := os.Link(d.file(name), d.file(o.Old)); err != nil {
 				t.Fatal(err)
 			}
-			unchanged(t, d.Path(), before)
-			for _, res := range r.Results {
-				t.Log(res.Rule.Severity, res.Outcome, res.String())
+		}
+		from := filepath.Join(after, filepath.FromSlash(name))
+		if name == "peers/"+referenceDA2 {
+			o.Action = "create-tree"
+			if err := os.CopyFS(d.file(temp), os.DirFS(from)); err != nil {
+				t.Fatal(err)
 			}
-			if !r.OK(false) {
-				t.Error(r.Err())
+		} else {
+			write(t, d.file(temp), string(read(t, from)))
+		}
+		if i < n {
+			if err := os.Rename(d.file(temp), d.file(name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ops = append(ops, o)
+	}
+	plan, err := json.Marshal(map[string]any{"id": id, "ops": ops})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := sha256.Sum256(plan)
+	write(t, d.file(fileJournal+state), `{"version":1,"sha256":"`+hex.EncodeToString(sum[:])+`","plan":`+string(plan)+"}\n")
+	return len(ops)
+}
+
+// A change that was interrupted anywhere: what it concerns is not held against
+// the directory, everything else is, and Fix completes it.
+func TestAuditInterrupted(t *testing.T) {
+	before := openNode(t, "aa")
+	after := openNode(t, "aa")
+	mustSign(t, after, refBundle(t, "da2"))
+	for n, steps := 0, 1; n <= steps; n++ {
+		for _, state := range []string{"", ".undo"} {
+			d := openNode(t, "aa")
+			steps = pendingChange(t, d, before.Path(), after.Path(), state, n)
+			r := audit(t, d, AuditOptions{})
+			want := append(slices.Clone(referenceFindings), "dir.pending")
+			slices.Sort(want)
+			if got := failedRules(r); !slices.Equal(got, want) || !r.OK(false) {
+				t.Errorf("%d of %d steps: found breaches of %v, expected %v: %v", n, steps, got, want, r.Err())
+			}
+
+			writeText(t, d, aaPeer+peerQueues, "0\n")
+			if r := audit(t, d, AuditOptions{}); !r.Has("dir.peer-queues", check.Failed) {
+				t.Errorf("%d of %d steps: another breach was not found", n, steps)
+			}
+			writeText(t, d, aaPeer+peerQueues, "3\n")
+
+			r = audit(t, d, AuditOptions{Fix: true})
+			if got := failedRules(r); !slices.Equal(got, []string{"dir.conf"}) {
+				t.Errorf("%d of %d steps: found breaches of %v after the repair", n, steps, got)
+			}
+			wantDir := after
+			if state != "" {
+				wantDir = before
+			}
+			for _, name := range changedFiles(snapshot(t, wantDir.Path()), snapshot(t, d.Path())) {
+				if name != fileGitignore {
+					t.Errorf("%d of %d steps, state %q: %s differs", n, steps, state, name)
+				}
 			}
 		}
 	}
