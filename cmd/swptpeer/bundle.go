@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 
@@ -130,9 +129,6 @@ func (c *call) bundleCreate(out string) error {
 	return nil
 }
 
-// maxBundleFile bounds what is read from standard input (info-bundle, "Limits").
-const maxBundleFile = 80 << 20
-
 // bundleInput is an info-bundle that can be read anywhere in it.
 type bundleInput struct {
 	name  string
@@ -147,7 +143,7 @@ func (c *call) openBundle(path string) (*bundleInput, error) {
 		return nil, withHint(usagef("%s: bundles are not read from addresses yet", path), "download it first, for example with curl, and give the file")
 	}
 	if path == "-" {
-		data, err := readLimited(c.std.in, "standard input", maxBundleFile)
+		data, err := readLimited(c.std.in, "standard input", bundle.MaxBundle)
 		if err != nil {
 			return nil, err
 		}
@@ -180,11 +176,9 @@ func (c *call) verifyOptions() (bundle.VerifyOptions, error) {
 	}
 	opts := bundle.VerifyOptions{Time: at}
 	if s := c.cli.String("pin"); s != "" {
-		// Fingerprints are also printed in upper case and with colons.
-		pin := strings.ToLower(strings.ReplaceAll(s, ":", ""))
-		if len(pin) != 2*sha256.Size || strings.Trim(pin, "0123456789abcdef") != "" {
-			return opts, withHint(usagef("flag --pin: found %q, expected a SHA-256 in 64 hex digits", s),
-				"\"swptpeer key public --fingerprint\" prints it on the other side")
+		pin, err := bundle.ParseFingerprint(s)
+		if err != nil {
+			return opts, withHint(usagef("flag --pin: %v", err), "\"swptpeer key public --fingerprint\" prints it on the other side")
 		}
 		opts.Pin = pin
 	}
@@ -199,8 +193,7 @@ func (c *call) verifyOptions() (bundle.VerifyOptions, error) {
 		}
 	}
 	if path := c.cli.String("registry"); path != "" {
-		const maxRegistry = 16 << 20 // a hundred thousand authorities
-		data, err := c.readFile(path, maxRegistry)
+		data, err := c.readFile(path, bundle.MaxRegistry)
 		if err != nil {
 			return opts, err
 		}
@@ -227,7 +220,7 @@ func (c *call) verifyBundle(path string, opts bundle.VerifyOptions) (*check.Repo
 // fileDigest is the SHA-256 of a bundle as it was read, unless it is too long
 // to be one.
 func fileDigest(in *bundleInput) (*[32]byte, error) {
-	if in.size > maxBundleFile {
+	if in.size > bundle.MaxBundle {
 		return nil, nil
 	}
 	h := sha256.New()
@@ -368,75 +361,41 @@ func judgeAll(ctx context.Context, paths []foundPath, show func(done int), judge
 	return items
 }
 
-// bundleJSON is what a bundle says, in JSON output.
-type bundleJSON struct {
-	Node           *nodeJSON        `json:"node"`
-	KeyFingerprint string           `json:"keyFingerprint"`
-	SHA256         string           `json:"sha256"`
-	UpdatedAt      string           `json:"updatedAt"`
-	Servers        []string         `json:"servers"`
-	Host           string           `json:"host"`
-	Destination    string           `json:"destination"`
-	ContentTypes   []string         `json:"acceptedContentTypes"`
-	Root           *certificateJSON `json:"rootCertificate"`
-	Files          []fileJSON       `json:"files"`
-}
-
-type fileJSON struct {
-	Name   string `json:"name"`
-	Size   int64  `json:"size"`
-	SHA256 string `json:"sha256"`
-}
-
-func bundleOf(b *bundle.Bundle) *bundleJSON {
-	m := b.NodeInfo.Manifest
-	out := &bundleJSON{
-		Node: nodeOf(b.Identity), KeyFingerprint: certs.KeyFingerprint(b.Root.RawSubjectPublicKeyInfo), SHA256: fmt.Sprintf("%x", b.SHA256),
-		UpdatedAt: b.NodeInfo.UpdatedAt.String(), Servers: serverNames(b), Host: m.Host, Destination: m.Destination,
-		ContentTypes: append([]string{}, m.AcceptedContentTypes...), Root: certificateOf(b.Root.Certificate), Files: []fileJSON{},
-	}
-	for _, e := range b.NodeInfo.Archive.Entries() {
-		if !strings.HasSuffix(e.Name, "/") {
-			out.Files = append(out.Files, fileJSON{e.Name, e.Size, fmt.Sprintf("%x", e.SHA256)})
-		}
-	}
-	slices.SortFunc(out.Files, func(a, b fileJSON) int { return strings.Compare(a.Name, b.Name) })
-	return out
-}
-
-func serverNames(b *bundle.Bundle) []string {
-	out := []string{}
-	for _, s := range b.NodeInfo.Manifest.Servers {
-		out = append(out, s.String())
-	}
-	return out
-}
-
 func runBundleInspect(c *call) error {
 	b, done, err := c.acceptBundle(c.args[0])
 	if err != nil {
 		return err
 	}
 	defer done()
-	j := bundleOf(b)
+	info := b.Info()
 	if !c.text() {
 		return c.emit(struct {
 			document
-			*bundleJSON
-		}{newDocument("bundle"), j})
+			bundle.Info
+		}{newDocument("bundle"), info})
 	}
+	m := info.NodeInfo.Manifest
 	c.say("%s\n", raw(c.out.paint(strong, safe(c.args[0]))))
 	c.field("node", b.Identity.String())
-	c.field("fingerprint", "SHA-256 "+j.KeyFingerprint+" (of the root key)")
-	c.field("valid", rfc3339(b.Root.NotBefore)+" to "+rfc3339(b.Root.NotAfter))
-	c.field("updated at", j.UpdatedAt)
-	for _, s := range j.Servers {
+	c.field("fingerprint", "SHA-256 "+info.Fingerprint+" (of the root key)")
+	c.field("valid", rfc3339(info.Root.NotBefore)+" to "+rfc3339(info.Root.NotAfter))
+	c.field("updated at", info.NodeInfo.UpdatedAt.String())
+	for _, s := range m.Servers {
 		c.field("server", s)
 	}
-	c.field("host", j.Host)
-	c.field("destination", j.Destination)
-	c.field("bundle", "SHA-256 "+j.SHA256)
-	for _, f := range j.Files {
+	c.field("host", m.Host)
+	c.field("destination", m.Destination)
+	if m.Login != nil {
+		c.field("login", *m.Login)
+	}
+	for _, t := range m.AcceptedContentTypes {
+		c.field("content type", t)
+	}
+	for _, k := range m.UnknownKeys {
+		c.field("unknown key", k)
+	}
+	c.field("bundle", "SHA-256 "+info.SHA256)
+	for _, f := range info.NodeInfo.Files {
 		c.say("  %-12s %9d  %s\n", raw("file"), f.Size, f.Name)
 	}
 	return nil
@@ -465,8 +424,8 @@ func runBundleExtract(c *call) error {
 			document
 			DryRun bool   `json:"dryRun"`
 			Dir    string `json:"directory"`
-			*bundleJSON
-		}{newDocument("bundle-extract"), c.dryRun, out, bundleOf(b)})
+			bundle.Info
+		}{newDocument("bundle-extract"), c.dryRun, out, b.Info()})
 	}
 	verb := "extracted to"
 	if c.dryRun {

@@ -211,8 +211,9 @@ func (c *call) confirm(p *nodedir.Plan, ask bool) error {
 	if !ask {
 		return nil
 	}
+	// Who is asked has to see what is asked, also with --quiet.
 	yes := c.cli.Bool("yes")
-	if !c.quiet && (!yes || c.text()) {
+	if !yes || !c.quiet && c.text() {
 		c.printPlan(c.err, p, false)
 	}
 	if yes {
@@ -244,13 +245,21 @@ const passwordAttempts = 3
 
 // openKey opens the root key of the node.
 func (c *call) openKey(d *nodedir.Dir) (crypto.Signer, error) {
-	return c.unlock(func(password func() ([]byte, error)) (crypto.Signer, error) {
+	return c.unlock(c.keyPath(d.Path()), func(password func() ([]byte, error)) (crypto.Signer, error) {
 		return d.OpenKey(c.cli.String("key"), password)
 	})
 }
 
-// unlock opens a key; a person at the terminal may try again.
-func (c *call) unlock(open func(password func() ([]byte, error)) (crypto.Signer, error)) (crypto.Signer, error) {
+// keyPath is the file of the root key: --key, or the directory's own.
+func (c *call) keyPath(dir string) string {
+	if path := c.cli.String("key"); path != "" {
+		return path
+	}
+	return filepath.Join(dir, "private", "root-ca.key")
+}
+
+// unlock opens the key in a file; a person at the terminal may try again.
+func (c *call) unlock(path string, open func(password func() ([]byte, error)) (crypto.Signer, error)) (crypto.Signer, error) {
 	for attempt := 1; ; attempt++ {
 		asked := false
 		key, err := open(func() ([]byte, error) {
@@ -261,12 +270,24 @@ func (c *call) unlock(open func(password func() ([]byte, error)) (crypto.Signer,
 			c.err.warningLine("wrong password, try again")
 			continue
 		}
-		if err != nil && exitStatus(err) == statusFailed && !errors.Is(err, nodedir.ErrRejected) {
-			// A key that cannot be read is not a check that failed.
+		if err != nil && exitStatus(err) == statusFailed && !readableKey(path) {
+			// A file that is no key could not be read; the key of another node
+			// could, and was refused.
 			err = &unreadable{err}
 		}
 		return key, err
 	}
+}
+
+// readableKey reports whether a file holds a private key of a form that is read.
+func readableKey(path string) bool {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return false
+	}
+	defer clear(data)
+	_, err = certs.KeyEncrypted(data)
+	return err == nil
 }
 
 // output begins the output file that flag --out names, so that a name that

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -241,9 +242,9 @@ func runCertVerify(c *call) error {
 }
 
 // judgePath applies the profile to each certificate of a path, leaf first. The
-// root of the node that a peer certificate is for is not part of the path: the
-// peer certificate itself stands for its name and key, which the signature of
-// the leaf binds to the node.
+// root of the node that a peer certificate is for is not part of a path; the
+// peer certificate takes its place, and the rules that compare the two are left
+// out, since they could not fail.
 func judgePath(report *check.Report, path []*x509.Certificate, files map[*x509.Certificate]*certs.Certificate, at time.Time) {
 	for i, cert := range path {
 		file := files[cert]
@@ -255,7 +256,11 @@ func judgePath(report *check.Report, path []*x509.Certificate, files map[*x509.C
 		case i == len(path)-1:
 			report.Append(where, certs.CheckRoot(file, at))
 		case cert.IsCA:
-			report.Append(where, certs.CheckPeer(file, path[i+1], cert, at))
+			peer := certs.CheckPeer(file, path[i+1], cert, at)
+			peer.Results = slices.DeleteFunc(peer.Results, func(r check.Result) bool {
+				return r.Rule.ID == "peer.subject" || r.Rule.ID == "peer.public-key"
+			})
+			report.Append(where, peer)
 		default:
 			report.Append(where, certs.CheckServer(file, path[i+1], at))
 		}

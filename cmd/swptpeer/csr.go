@@ -191,6 +191,14 @@ func (c *call) nodeRequest(path string) error {
 	if err := finish(f, req.File); err != nil {
 		return err
 	}
+	if !c.text() {
+		return c.emit(struct {
+			document
+			Node    *nodeJSON `json:"node"`
+			Request string    `json:"request"`
+			SHA256  string    `json:"keyFingerprint"`
+		}{newDocument("csr-create"), nodeOf(d.Identity()), path, certs.KeyFingerprint(req.RawSubjectPublicKeyInfo)})
+	}
 	c.say("request  %s\nfor      %s\n", path, d.Identity())
 	return nil
 }

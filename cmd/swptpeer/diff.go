@@ -1,13 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
-	"slices"
-	"strings"
 
 	"github.com/swaptacular/swptpeer/bundle"
-	"github.com/swaptacular/swptpeer/certs"
 )
 
 func diffCommand() *command {
@@ -24,15 +20,6 @@ func diffCommand() *command {
 	}
 }
 
-// difference is one line of a comparison.
-type difference struct {
-	What    string `json:"what"`
-	Old     string `json:"old,omitempty"`
-	New     string `json:"new,omitempty"`
-	Allowed bool   `json:"allowed"`
-	Why     string `json:"why,omitempty"`
-}
-
 func runBundleDiff(c *call) error {
 	older, doneOld, err := c.acceptBundle(c.args[0])
 	if err != nil {
@@ -44,23 +31,18 @@ func runBundleDiff(c *call) error {
 		return err
 	}
 	defer doneNew()
-	diffs := compareBundles(older, newer)
-	forbidden := 0
-	for _, d := range diffs {
-		if !d.Allowed {
-			forbidden++
-		}
-	}
-	if !c.text() {
-		if err := c.emit(struct {
-			document
-			OK          bool         `json:"ok"`
-			Differences []difference `json:"differences"`
-		}{newDocument("bundle-diff"), forbidden == 0, append([]difference{}, diffs...)}); err != nil {
-			return err
-		}
-	} else {
-		c.printDiff(diffs)
+	diff := bundle.Diff(older, newer)
+	forbidden := len(diff.Forbidden())
+	if c.text() {
+		c.printDiff(diff)
+	} else if err := c.emit(struct {
+		document
+		OK   bool                 `json:"ok"`
+		Same bool                 `json:"same"`
+		What []bundle.FieldChange `json:"fields"`
+		File []bundle.FileChange  `json:"files"`
+	}{newDocument("bundle-diff"), forbidden == 0, diff.IsEmpty(), append([]bundle.FieldChange{}, diff.Fields...), append([]bundle.FileChange{}, diff.Files...)}); err != nil {
+		return err
 	}
 	if forbidden > 0 {
 		return withHint(refusef("%s: found %s that a newer bundle of the same node may not have", c.args[1], plural(forbidden, "change")),
@@ -69,100 +51,40 @@ func runBundleDiff(c *call) error {
 	return nil
 }
 
-func (c *call) printDiff(diffs []difference) {
-	if len(diffs) == 0 {
+func (c *call) printDiff(diff bundle.Difference) {
+	if diff.IsEmpty() {
 		c.say("no difference\n")
+		return
 	}
-	for _, d := range diffs {
+	line := func(label, text string) {
+		if text != "" {
+			c.say("  %-4s %s\n", raw(label), text)
+		}
+	}
+	for _, f := range diff.Fields {
 		mark := c.out.paint(good, "changed")
-		switch {
-		case !d.Allowed:
+		if f.Forbidden != "" {
 			mark = c.out.paint(bad, "FORBIDDEN")
-		case d.Old == "":
-			mark = c.out.paint(good, "added")
-		case d.New == "":
-			mark = c.out.paint(warned, "removed")
 		}
-		c.say("%s %s\n", raw(mark), d.What)
-		if d.Old != "" {
-			c.say("  old  %s\n", d.Old)
+		c.say("%s %s\n", raw(mark), string(f.Field))
+		line("old", f.Old)
+		line("new", f.New)
+		line("why", f.Forbidden)
+	}
+	for _, f := range diff.Files {
+		st := good
+		if f.Kind == bundle.Removed {
+			st = warned
 		}
-		if d.New != "" {
-			c.say("  new  %s\n", d.New)
-		}
-		if d.Why != "" {
-			c.say("  why  %s\n", d.Why)
-		}
+		c.say("%s nodeinfo/%s\n", raw(c.out.paint(st, string(f.Kind))), f.Name())
+		line("old", fileText(f.Old))
+		line("new", fileText(f.New))
 	}
 }
 
-// compareBundles lists the differences between two bundles; what may not
-// change follows from "An update for a peer that is already known".
-func compareBundles(a, b *bundle.Bundle) []difference {
-	var out []difference
-	add := func(allowed bool, what, older, newer, why string) {
-		if older != newer {
-			if allowed {
-				why = ""
-			}
-			out = append(out, difference{what, older, newer, allowed, why})
-		}
+func fileText(f *bundle.FileInfo) string {
+	if f == nil || f.SHA256 == "" {
+		return ""
 	}
-	add(false, "node", a.Identity.String(), b.Identity.String(), "the two bundles are of different nodes")
-	keyA, keyB := certs.KeyFingerprint(a.Root.RawSubjectPublicKeyInfo), certs.KeyFingerprint(b.Root.RawSubjectPublicKeyInfo)
-	add(false, "root key (SHA-256)", keyA, keyB, "another root key for the same node is a possible theft")
-	if keyA == keyB && !bytes.Equal(a.Root.File, b.Root.File) {
-		out = append(out, difference{"root certificate", "serial " + serialText(a.Root.Certificate), "serial " + serialText(b.Root.Certificate),
-			false, "peers refuse every root certificate but the first, byte for byte"})
-	}
-	if keyA == keyB && !bytes.Equal(a.Request.Raw, b.Request.Raw) {
-		out = append(out, difference{"signing request", "the request", "another request for the same key", true, ""})
-	}
-	sameContent := a.NodeInfo.ContentDigest() == b.NodeInfo.ContentDigest()
-	order := a.NodeInfo.UpdatedAt.Compare(b.NodeInfo.UpdatedAt)
-	switch {
-	case order > 0:
-		add(false, "updated at", a.NodeInfo.UpdatedAt.String(), b.NodeInfo.UpdatedAt.String(), "the date moved back")
-	case order < 0:
-		add(true, "updated at", a.NodeInfo.UpdatedAt.String(), b.NodeInfo.UpdatedAt.String(), "")
-	case !sameContent:
-		out = append(out, difference{"updated at", a.NodeInfo.UpdatedAt.String(), b.NodeInfo.UpdatedAt.String(), false,
-			"the content changed and the date did not: peers would silently keep the old content"})
-	}
-	add(true, "servers", strings.Join(serverNames(a), ", "), strings.Join(serverNames(b), ", "), "")
-	ma, mb := a.NodeInfo.Manifest, b.NodeInfo.Manifest
-	add(true, "host", ma.Host, mb.Host, "")
-	add(true, "destination", ma.Destination, mb.Destination, "")
-	return append(out, compareFiles(a, b)...)
-}
-
-func compareFiles(a, b *bundle.Bundle) []difference {
-	files := func(x *bundle.Bundle) map[string]string {
-		m := map[string]string{}
-		for _, e := range x.NodeInfo.Archive.Entries() {
-			// updated-at.txt has its own line.
-			if !strings.HasSuffix(e.Name, "/") && e.Name != "updated-at.txt" {
-				m[e.Name] = fmt.Sprintf("%d bytes, SHA-256 %x", e.Size, e.SHA256)
-			}
-		}
-		return m
-	}
-	fa, fb := files(a), files(b)
-	var names []string
-	for n := range fa {
-		names = append(names, n)
-	}
-	for n := range fb {
-		if _, ok := fa[n]; !ok {
-			names = append(names, n)
-		}
-	}
-	slices.Sort(names)
-	var out []difference
-	for _, n := range names {
-		if fa[n] != fb[n] {
-			out = append(out, difference{"file nodeinfo/" + n, fa[n], fb[n], true, ""})
-		}
-	}
-	return out
+	return fmt.Sprintf("%d bytes, SHA-256 %s", f.Size, f.SHA256)
 }

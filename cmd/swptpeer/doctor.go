@@ -13,13 +13,13 @@ func doctorCommand() *command {
 		description: "Checks everything that there is to check in a node directory: certificates, database, subnets, peers, file modes, what " +
 			"an interrupted run left. Each finding says what was found, what was expected and what to do. No password is needed.\n\n" +
 			"--fix repairs what is safe to repair, for example modes and what an interrupted run left; it never signs and never deletes what " +
-			"it did not make.",
+			"it did not make. With --dry-run it shows the findings and repairs nothing.",
 		examples: []string{"swptpeer doctor", "swptpeer doctor --fix", "swptpeer doctor --strict --format json"},
 		fails:    "a check failed",
 		flags: flags(
 			&cli.BoolFlag{Name: "fix", Usage: "repair what is safe"},
 			&cli.BoolFlag{Name: "quick", Usage: "do not verify signatures"},
-			dirFlag(), verdictFlags()),
+			dirFlag(), dryRunFlag(), verdictFlags()),
 		run: runDoctor,
 	}
 }
@@ -29,7 +29,7 @@ func runDoctor(c *call) error {
 	if err != nil {
 		return err
 	}
-	report, err := d.Audit(c.ctx, nodedir.AuditOptions{Quick: c.cli.Bool("quick"), Fix: c.cli.Bool("fix")})
+	report, err := d.Audit(c.ctx, nodedir.AuditOptions{Quick: c.cli.Bool("quick"), Fix: c.cli.Bool("fix") && !c.dryRun})
 	if err != nil {
 		return err
 	}

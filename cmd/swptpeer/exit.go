@@ -108,7 +108,7 @@ func exitStatus(err error) int {
 		return statusInterrupted
 	case has[*usageError](err), is(errNoTerminal):
 		return statusUsage
-	case has[*unreadable](err), is(certs.ErrWrongPassword, certs.ErrPasswordRequired, nodedir.ErrNotNode, durable.ErrLockTimeout):
+	case has[*unreadable](err), has[*durable.Interrupted](err), has[*certs.UnsupportedKeyError](err), is(certs.ErrWrongPassword, certs.ErrPasswordRequired, nodedir.ErrNotNode, durable.ErrLockTimeout):
 		return statusIO
 	case has[*check.Failure](err), has[*reported](err), has[*refusal](err),
 		is(nodedir.ErrRejected, nodedir.ErrRefused, nodedir.ErrUnknown):
@@ -134,6 +134,8 @@ func hintFor(err error) string {
 		return h.hint
 	}
 	switch {
+	case has[*durable.Interrupted](err):
+		return "the change is recorded, and the next command that changes the directory finishes it: remove the cause, then run the same command again"
 	case errors.Is(err, context.Canceled):
 		return "nothing is half done: run the same command again"
 	case errors.Is(err, errNoTerminal):

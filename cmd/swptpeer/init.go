@@ -11,7 +11,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/swaptacular/swptpeer/certs"
+	"github.com/swaptacular/swptpeer/certs/durable"
 	"github.com/swaptacular/swptpeer/certs/nodedir"
+	"github.com/swaptacular/swptpeer/stompcheck/manifest"
 )
 
 func initFlags() []cli.Flag {
@@ -85,6 +87,15 @@ func (c *call) initRequest() (*nodedir.InitRequest, error) {
 		}
 		req.CreditorsSubnet = subnet
 	}
+	if req.Prefix != "" && req.Type != 0 && req.Type != certs.AccountingAuthority {
+		return nil, withHint(usagef("flag --prefix: found %q for --type %s, expected it with --type aa only", req.Prefix, req.Type),
+			"the id of an agent follows from its key")
+	}
+	for _, s := range req.Servers {
+		if _, err := manifest.ParseServer(s); err != nil {
+			return nil, usagef("flag --server: %v", err)
+		}
+	}
 	if path := c.cli.String("key"); path != "" {
 		data, err := c.readFile(path, certs.MaxCertificateFile)
 		if err != nil {
@@ -105,6 +116,7 @@ func (c *call) initPasswords(req *nodedir.InitRequest) {
 	switch {
 	case c.newPassword.flag != "":
 		req.NewPassword = func() ([]byte, error) { return c.newPassword.readNew(what) }
+		req.Reencrypt = req.AdoptKey != nil
 	case req.AdoptKey != nil:
 		var old []byte
 		req.Password = func() ([]byte, error) {
@@ -203,13 +215,13 @@ func (c *call) showInit(res *nodedir.InitResult) error {
 func makeKey(c *call) error {
 	folder := filepath.Join(c.dir(), "private")
 	path := filepath.Join(folder, "root-ca.key")
-	if st, err := os.Lstat(path); err == nil && st.Size() > 0 {
+	if _, err := os.Lstat(path); err == nil {
 		return withHint(fmt.Errorf("%s: the file exists and is not overwritten (%w)", path, fs.ErrExist),
 			"\"swptpeer init\" uses the key that is there; \"swptpeer key passwd\" changes its password")
 	}
 	if c.dryRun {
-		c.say("would make a root key (RSA 3072 bits) and write\n  create  %s\n", path)
-		return nil
+		return c.showPlan(&nodedir.Plan{Title: "make a root key", Changes: []durable.Change{
+			{Action: durable.ActionCreate, Path: path, Mode: 0o600}}})
 	}
 	password, err := c.password.readNew("the root key")
 	if err != nil {
@@ -223,20 +235,34 @@ func makeKey(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	if err := os.MkdirAll(c.dir(), 0o755); err != nil {
+		return err
+	}
+	if err := os.Mkdir(folder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	if err := os.Chmod(folder, 0o700); err != nil {
 		return err
 	}
-	f, err := c.output(path, 0o600)
+	f, err := createNew(path, 0o600)
 	if err != nil {
 		return err
 	}
 	if err := finish(f, data); err != nil {
 		return err
 	}
-	c.say("root key: %s\n", path)
+	forms, err := formsOf(key.Public())
+	if err != nil {
+		return err
+	}
+	if !c.text() {
+		return c.emit(struct {
+			document
+			File string `json:"file"`
+			publicForms
+		}{newDocument("root-key"), path, *forms})
+	}
+	c.say("root key     %s\nfingerprint  SHA-256 %s\n", path, forms.Fingerprint)
 	c.note("keep this file and its password safe and secret: they cannot be made again")
 	c.note("next: \"swptpeer init\" (or init-ca)")
 	return nil

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -99,19 +98,16 @@ func (c *call) publicKey() (crypto.PublicKey, error) {
 		if err == nil {
 			return d.Root().PublicKey, nil
 		}
-		if _, statErr := os.Stat(filepath.Join(c.dir(), "private", "root-ca.key")); statErr != nil || !errors.Is(err, nodedir.ErrNotNode) {
+		if _, statErr := os.Stat(c.keyPath(c.dir())); statErr != nil || !errors.Is(err, nodedir.ErrNotNode) {
 			return nil, err
 		}
 	}
-	path := c.cli.String("key")
-	if path == "" {
-		path = filepath.Join(c.dir(), "private", "root-ca.key")
-	}
+	path := c.keyPath(c.dir())
 	data, err := c.readFile(path, certs.MaxCertificateFile)
 	if err != nil {
 		return nil, err
 	}
-	key, err := c.unlock(func(password func() ([]byte, error)) (crypto.Signer, error) {
+	key, err := c.unlock(path, func(password func() ([]byte, error)) (crypto.Signer, error) {
 		key, err := certs.ParsePrivateKey(data, password)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)

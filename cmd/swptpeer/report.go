@@ -210,8 +210,11 @@ func (a *app) printFailure(err error) bool {
 	if subject == "" {
 		subject = "refused"
 	}
-	failed := r.Failed(check.Error)
-	a.err.errorLine(fmt.Sprintf("%s: %s of %d failed; nothing was changed", subject, plural(len(failed), "check"), len(r.Results)))
+	what := "not everything could be checked"
+	if n := len(r.Failed(check.Error)); n > 0 {
+		what = fmt.Sprintf("%s of %d failed", plural(n, "check"), len(r.Results))
+	}
+	a.err.errorLine(subject + ": " + what + "; nothing was changed")
 	for _, res := range r.Results {
 		if res.Rule.Severity == check.Error && res.Outcome != check.Passed {
 			printResult(a.err, res)
