@@ -3,7 +3,8 @@
 // A requirement is a [Rule]: an id that never changes, how severe a breach is,
 // where the requirement comes from and what to do about a breach. The function
 // that enforces a rule adds a [Result] to a [Report]: passed, failed or
-// skipped, with what was found and what was expected. A report lists everything
+// skipped, with what was found and what was expected. Who judges may waive a
+// breach, with a reason; it stays in the report. A report lists everything
 // that was looked at; the verdict ([Report.Err], [Report.OK]) is derived from
 // it and from nothing else, so a check that did not run cannot pass.
 //
@@ -73,9 +74,12 @@ const (
 	Passed Outcome = iota + 1
 	Failed
 	Skipped
+	// Waived: failed, and accepted by somebody who gave a reason (see
+	// [Report.Waive]).
+	Waived
 )
 
-// String returns "passed", "failed" or "skipped".
+// String returns "passed", "failed", "skipped" or "waived".
 func (o Outcome) String() string {
 	switch o {
 	case Passed:
@@ -84,13 +88,15 @@ func (o Outcome) String() string {
 		return "failed"
 	case Skipped:
 		return "skipped"
+	case Waived:
+		return "waived"
 	}
 	return fmt.Sprintf("Outcome(%d)", uint8(o))
 }
 
 // MarshalText implements encoding.TextMarshaler.
 func (o Outcome) MarshalText() ([]byte, error) {
-	if o < Passed || o > Skipped {
+	if o < Passed || o > Waived {
 		return nil, fmt.Errorf("check: invalid outcome %d", uint8(o))
 	}
 	return []byte(o.String()), nil
@@ -105,8 +111,9 @@ type Result struct {
 	Outcome  Outcome
 	Where    string // the file, member, field or line that was looked at
 	Found    string // what was there; for Skipped, why the check could not run
-	Expected string // what the rule wants; only for Failed
+	Expected string // what the rule wants; only for Failed and Waived
 	Advice   string // what to do; the rule's own advice unless more is known
+	Waiver   string // why the breach is accepted; only for Waived
 }
 
 // Report lists every check of one subject, in the order they were made. The
@@ -171,7 +178,26 @@ func (r *Report) Append(prefix string, other *Report) {
 	}
 }
 
-// Failed returns the breaches of the given severity.
+// Waive accepts every breach of the rule with this id: the results stay in the
+// report, as Waived and with the reason, and no longer count against the
+// verdict. What could not be checked is not waived, because nobody knows what
+// it would be. Waive returns how many results it changed. A waiver without a
+// reason is a mistake of the program.
+func (r *Report) Waive(id, reason string) int {
+	if reason == "" {
+		panic("check: waiver without a reason")
+	}
+	n := 0
+	for i := range r.Results {
+		if res := &r.Results[i]; res.Rule.ID == id && res.Outcome == Failed {
+			res.Outcome, res.Waiver = Waived, reason
+			n++
+		}
+	}
+	return n
+}
+
+// Failed returns the breaches of the given severity that are not waived.
 func (r *Report) Failed(s Severity) []Result {
 	var out []Result
 	for _, res := range r.Results {
@@ -193,8 +219,8 @@ func (r *Report) Has(id string, o Outcome) bool {
 }
 
 // OK is the verdict. It is false for a report without any result, if an Error
-// rule failed, if an Error rule was skipped, or, when strict, if a Warning rule
-// failed. A check that is skipped because it does not apply must not be
+// rule failed and is not waived, if an Error rule was skipped, or, when strict,
+// if a Warning rule failed and is not waived. A check that is skipped because it does not apply must not be
 // recorded at all, or with a rule that is not an Error.
 func (r *Report) OK(strict bool) bool {
 	if len(r.Results) == 0 {
@@ -202,7 +228,7 @@ func (r *Report) OK(strict bool) bool {
 	}
 	for _, res := range r.Results {
 		switch {
-		case res.Rule.Severity == Error && res.Outcome != Passed:
+		case res.Rule.Severity == Error && res.Outcome != Passed && res.Outcome != Waived:
 			return false
 		case strict && res.Rule.Severity == Warning && res.Outcome == Failed:
 			return false

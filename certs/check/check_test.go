@@ -47,6 +47,45 @@ func TestVerdict(t *testing.T) {
 	}
 }
 
+func TestWaive(t *testing.T) {
+	fill := func() *check.Report {
+		var r check.Report
+		r.Pass(must, "a", "")
+		r.Fail(must, "b", "found", "expected")
+		r.Fail(should, "c", "found", "expected")
+		return &r
+	}
+	r := fill()
+	if n := r.Waive("x.must", "known, issue 7"); n != 1 || !r.OK(false) || r.OK(true) {
+		t.Errorf("found %d waived, verdict %v, strict %v", n, r.OK(false), r.OK(true))
+	}
+	res := r.Results[1]
+	if res.Outcome != check.Waived || res.Waiver != "known, issue 7" || res.Found != "found" || res.Advice != must.Advice || len(r.Failed(check.Error)) != 0 {
+		t.Errorf("found %+v", res)
+	}
+	if n := r.Waive("x.should", "known"); n != 1 || !r.OK(true) || r.Err() != nil {
+		t.Errorf("found %d waived, strict %v", n, r.OK(true))
+	}
+	if n := r.Waive("x.should", "again"); n != 0 {
+		t.Errorf("found %d waived a second time", n)
+	}
+	// What was not checked, and other rules, are not touched.
+	r = fill()
+	r.Skip(must, "d", "why")
+	if n := r.Waive("x.must", "known"); n != 1 || r.OK(false) || !r.Has("x.must", check.Skipped) || !r.Has("x.should", check.Failed) {
+		t.Errorf("found %d waived: %+v", n, r.Results)
+	}
+	if n := r.Waive("x.other", "known"); n != 0 {
+		t.Errorf("found %d waived of a rule that is not there", n)
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("a waiver without a reason is taken")
+		}
+	}()
+	r.Waive("x.must", "")
+}
+
 func TestCheck(t *testing.T) {
 	var r check.Report
 	if !r.Check(true, must, "here", "found", "expected") || r.Check(false, should, "there", "found", "expected") {
@@ -112,7 +151,7 @@ func TestText(t *testing.T) {
 			t.Errorf("%v: found %q, %v", s, data, err)
 		}
 	}
-	for _, o := range []check.Outcome{check.Passed, check.Failed, check.Skipped} {
+	for _, o := range []check.Outcome{check.Passed, check.Failed, check.Skipped, check.Waived} {
 		if data, err := o.MarshalText(); err != nil || string(data) != o.String() {
 			t.Errorf("%v: found %q, %v", o, data, err)
 		}
