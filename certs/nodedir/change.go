@@ -97,7 +97,7 @@ func (d *Dir) change(ctx context.Context, ch Change, plan func(*view) (*draft, e
 	if d.Pending() && !ch.DryRun {
 		// What an interrupted change left is not a state to plan from. If it
 		// is another process's change, this waits for its end.
-		if err := d.locked(ctx, func() error { return nil }); err != nil {
+		if err := d.underLock(ctx, func() error { return nil }); err != nil {
 			return nil, err
 		}
 	}
@@ -123,7 +123,7 @@ func (d *Dir) change(ctx context.Context, ch Change, plan func(*view) (*draft, e
 		}
 	}
 	var done *draft
-	err = d.locked(ctx, func() error {
+	err = d.underLock(ctx, func() error {
 		done, err = d.carryOut(ctx, plan, shown, &s)
 		return err
 	})
@@ -241,13 +241,13 @@ func (d *Dir) sameNode() error {
 	return nil
 }
 
-// locked runs fn while it holds the directory's lock, after what an interrupted
+// underLock runs fn while it holds the directory's lock, after what an interrupted
 // process left was completed or cleaned up.
-func (d *Dir) locked(ctx context.Context, fn func() error) (err error) {
+func (d *Dir) underLock(ctx context.Context, fn func() error) (err error) {
 	return withLock(ctx, d.path, d.opts, fn)
 }
 
-// withLock is locked for a directory that is not open yet.
+// withLock is underLock for a directory that is not open yet.
 func withLock(ctx context.Context, path string, opts Options, fn func() error) (err error) {
 	file := filepath.Join(path, filepath.FromSlash(fileLock))
 	_, before := os.Lstat(file)

@@ -57,11 +57,13 @@ func Open(path string, opts Options) (*Dir, error) {
 func (d *Dir) identify() error {
 	var missing []string
 	for _, f := range []string{fileNodeType, fileNodeID, fileRootCert} {
-		switch there, err := d.exists(f); {
+		// An empty file counts as missing: OpenSSL leaves one behind when a
+		// password was wrong.
+		switch fi, err := os.Stat(d.file(f)); {
+		case errors.Is(err, fs.ErrNotExist) || err == nil && fi.Mode().IsRegular() && fi.Size() == 0:
+			missing = append(missing, f)
 		case err != nil:
 			return err
-		case !there:
-			missing = append(missing, f)
 		}
 	}
 	if len(missing) > 0 {

@@ -69,6 +69,7 @@ func TestOpenErrors(t *testing.T) {
 		{"empty folder", func(t *testing.T, p string) { remove(t, p); os.Mkdir(p, 0o755) }, true,
 			[]string{"missing db/nodetype, db/nodeid, root-ca.crt", "init"}},
 		{"no node id", func(t *testing.T, p string) { remove(t, p, "db/nodeid") }, true, []string{"missing db/nodeid"}},
+		{"an empty root certificate", func(t *testing.T, p string) { write(t, p+"/root-ca.crt", "") }, true, []string{"missing root-ca.crt", "init"}},
 		{"interrupted init", func(t *testing.T, p string) {
 			remove(t, p, "root-ca.crt")
 			write(t, filepath.Join(p, fileJournal), "x")

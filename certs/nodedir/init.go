@@ -92,7 +92,9 @@ func Init(ctx context.Context, path string, req InitRequest, opts Options, ch Ch
 	}
 	res := &InitResult{Dir: d, Plan: &done.Plan}
 	for _, c := range done.Changes {
-		res.Created = append(res.Created, c.Path)
+		if c.Action != durable.ActionChmod {
+			res.Created = append(res.Created, c.Path)
+		}
 	}
 	return res, nil
 }

@@ -4,7 +4,9 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"path/filepath"
+	"io/fs"
+	"os"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -244,7 +246,7 @@ func (m *maker) mkdir(tx *durable.Tx, path string) error {
 // first; what makes the folder a node directory, for Open, comes last.
 func (m *maker) build(tx *durable.Tx) error {
 	m.notes = nil
-	for _, step := range []func(*durable.Tx) error{m.gitignore, m.rootKey, m.folders, m.authority, m.node, m.published, m.conf} {
+	for _, step := range []func(*durable.Tx) error{m.gitignore, m.rootKey, m.folders, m.published, m.conf, m.authority, m.node} {
 		if err := step(tx); err != nil {
 			return err
 		}
@@ -271,18 +273,26 @@ func (m *maker) gitignore(tx *durable.Tx) error {
 	return nil
 }
 
+// rootKey adds the key, and makes sure that nobody else can read it, unless
+// this is an established node, whose operator may have reasons.
 func (m *maker) rootKey(tx *durable.Tx) error {
-	if !m.found.adopt {
+	if m.found.established() && !m.found.adopt {
 		return nil
 	}
-	there, err := m.found.d.exists(dirPrivate)
-	if err != nil {
+	switch mode, err := m.mode(dirPrivate); {
+	case err != nil:
 		return err
-	}
-	if there {
-		tx.Chmod(dirPrivate, modePrivate)
-	} else {
+	case mode == 0 && m.found.adopt:
 		tx.Mkdir(dirPrivate, modePrivate)
+	case mode != 0 && mode != modePrivate:
+		tx.Chmod(dirPrivate, modePrivate)
+	}
+	if !m.found.adopt {
+		mode, err := m.mode(fileRootKey)
+		if err == nil && mode&0o077 != 0 {
+			tx.Chmod(fileRootKey, modeKey)
+		}
+		return err
 	}
 	var file []byte
 	if m.key != nil {
@@ -294,6 +304,21 @@ func (m *maker) rootKey(tx *durable.Tx) error {
 		tx.Create(fileRootKey, file, modeKey)
 	}
 	return nil
+}
+
+// mode returns the permissions of what is at rel; 0 if there is nothing, or if
+// modes say nothing on this system.
+func (m *maker) mode(rel string) (fs.FileMode, error) {
+	fi, err := os.Stat(m.found.d.file(rel))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return 0, nil
+	case err != nil:
+		return 0, err
+	case runtime.GOOS == "windows":
+		return modePrivate, nil
+	}
+	return fi.Mode().Perm(), nil
 }
 
 func (m *maker) folders(tx *durable.Tx) error {
@@ -317,13 +342,15 @@ func (m *maker) folders(tx *durable.Tx) error {
 
 // node adds what says which node this is.
 func (m *maker) node(tx *durable.Tx) error {
-	m.put(tx, fileNodeType, oneLine(m.typ.Unit()))
-	m.put(tx, fileNodeID, oneLine(m.id.ID()))
 	m.put(tx, fileCRLNumber, oneLine(firstCRLNumber))
 	m.put(tx, fileIndexAttr, oneLine(indexAttributes))
 	if m.typ == certs.CreditorsAgent {
-		return m.creditorsSubnet(tx)
+		if err := m.creditorsSubnet(tx); err != nil {
+			return err
+		}
 	}
+	m.put(tx, fileNodeType, oneLine(m.typ.Unit()))
+	m.put(tx, fileNodeID, oneLine(m.id.ID()))
 	return nil
 }
 
@@ -410,7 +437,7 @@ func (m *maker) conf(tx *durable.Tx) error {
 	}
 	switch id, err := IdentityFromConf(data); {
 	case err != nil:
-		m.notes = append(m.notes, filepath.ToSlash(fileConf)+" is kept as it is, but the node's name could not be found in it: "+err.Error())
+		m.notes = append(m.notes, fileConf+" is kept as it is, but the node's name could not be found in it: "+err.Error())
 	case !m.id.IsZero() && id != m.id:
 		return fmt.Errorf("%s: found the name of %s, expected %s: they are of different nodes, and what is there is never replaced", m.found.d.file(fileConf), id, m.id)
 	}

@@ -149,8 +149,8 @@ func TestInit(t *testing.T) {
 			if !slices.Equal(got, want) {
 				t.Errorf("made %q,\nwant %q", got, want)
 			}
-			if res.Created[0] != ".gitignore" || res.Created[len(res.Created)-1] != "root-ca.conf" && res.Created[len(res.Created)-1] != "root-ca.crt" {
-				t.Errorf("created %q: .gitignore must come first", res.Created)
+			if res.Created[0] != fileGitignore || res.Created[len(res.Created)-1] != fileNodeID {
+				t.Errorf("created %q: want .gitignore first, db/nodeid last", res.Created)
 			}
 
 			// Once more: nothing to do, and nothing asked.
@@ -374,6 +374,15 @@ func TestInitCompletes(t *testing.T) {
 			}
 			if ok, _ := d.exists("certs/11223344556677889900AABBCCDDEEFF.pem"); !ok {
 				t.Error("the root certificate did not take the first serial number")
+			}
+		}},
+		{"a key that others can read", func(t *testing.T, p string) {
+			keep(fileRootKey)(t, p)
+			chmod(t, p+"/private", 0o755)
+			chmod(t, p+"/"+fileRootKey, 0o644)
+		}, InitRequest{Type: certs.CreditorsAgent, Servers: []string{"h:1"}}, func(t *testing.T, d *Dir) {
+			if w := d.Warnings(); len(w) > 0 {
+				t.Errorf("warnings %q", w)
 			}
 		}},
 		{"an empty key file", func(t *testing.T, p string) {

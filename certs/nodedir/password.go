@@ -3,8 +3,8 @@ package nodedir
 import (
 	"context"
 	"crypto"
-	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/swaptacular/swptpeer/certs"
 	"github.com/swaptacular/swptpeer/certs/durable"
@@ -16,6 +16,12 @@ import (
 // read back, is safely on the disk.
 func (d *Dir) ChangePassword(ctx context.Context, newPassword func() ([]byte, error), ch Change) (*Plan, error) {
 	var file []byte
+	var staged *durable.NewFile
+	defer func() {
+		if staged != nil {
+			staged.Discard()
+		}
+	}()
 	if open := ch.Key; open != nil {
 		ch.Key = func() (crypto.Signer, error) {
 			key, err := open()
@@ -46,13 +52,45 @@ func (d *Dir) ChangePassword(ctx context.Context, newPassword func() ([]byte, er
 		dr.Title = "change the password of " + fileRootKey
 		dr.fact("public key SHA-256", certs.KeyFingerprint(v.root.RawSubjectPublicKeyInfo))
 		dr.note("copies of the old file, in backups, still open with the old password")
+		elsewhere, err := v.linkedKey()
+		if err != nil {
+			return nil, err
+		}
+		if elsewhere != "" {
+			dr.fact("file", elsewhere)
+		}
 		dr.build = func(tx *durable.Tx, s *signer) error {
-			if s != nil && file == nil {
-				return errors.New("the key was not encrypted")
+			switch {
+			case elsewhere == "":
+				tx.Replace(fileRootKey, file, modeKey)
+				return nil
+			case s == nil:
+				return nil
 			}
-			tx.Replace(fileRootKey, file, modeKey)
-			return nil
+			staged, err = durable.CreateFile(elsewhere, modeKey, true)
+			if err == nil {
+				_, err = staged.Write(file)
+			}
+			return err
+		}
+		if elsewhere != "" {
+			dr.after = func() error { return staged.Commit() }
 		}
 		return dr, nil
 	})
+}
+
+// linkedKey returns where the root key really is, if links lead out of the
+// directory: some operators keep private/ on another volume. Otherwise it
+// returns "".
+func (d *Dir) linkedKey() (string, error) {
+	real, err := realPath(d.file(fileRootKey))
+	if err != nil {
+		return "", err
+	}
+	own, err := realPath(d.path)
+	if err != nil || real == filepath.Join(own, filepath.FromSlash(fileRootKey)) {
+		return "", err
+	}
+	return real, nil
 }

@@ -1,12 +1,13 @@
 package nodedir
 
 import (
+	"crypto"
 	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
-
-	"crypto"
 
 	"github.com/swaptacular/swptpeer/certs"
 )
@@ -64,4 +65,33 @@ func TestChangePasswordOfKeyElsewhere(t *testing.T) {
 	remove(t, filepath.Join(d.Path(), "private"))
 	_, err := d.ChangePassword(t.Context(), noPassword(t), noKey(t))
 	wantError(t, err, "private/root-ca.key", "elsewhere", "openssl pkcs8")
+}
+
+func TestChangePasswordOfLinkedKey(t *testing.T) {
+	for _, link := range []string{"private", fileRootKey} {
+		d := openNode(t, "ca")
+		volume := filepath.Join(t.TempDir(), "volume")
+		if err := os.Rename(d.file(link), volume); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(volume, d.file(link)); err != nil {
+			t.Skip(err)
+		}
+		open := Change{Key: func() (crypto.Signer, error) { return d.OpenKey("", passwordOf(referencePassword)) }}
+		if _, err := d.ChangePassword(t.Context(), passwordOf("new"), open); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := d.OpenKey("", passwordOf("new")); err != nil {
+			t.Errorf("%s: %v", link, err)
+		}
+		if fi, err := os.Lstat(d.file(link)); err != nil || fi.Mode()&fs.ModeSymlink == 0 {
+			t.Errorf("%s is no link any more: %v, %v", link, fi.Mode(), err)
+		}
+		if fi, err := os.Stat(d.file(fileRootKey)); err != nil || fi.Mode() != modeKey {
+			t.Errorf("%s: %v, %v", link, fi.Mode(), err)
+		}
+		if w := d.permissionWarnings(); len(w) > 0 {
+			t.Error(w)
+		}
+	}
 }
