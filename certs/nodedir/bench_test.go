@@ -3,67 +3,69 @@ package nodedir
 import (
 	"bytes"
 	"fmt"
-	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
+
+	"github.com/swaptacular/swptpeer/certs"
 )
 
-// benchNode is the reference creditors agent with n more peers in peers/,
-// db/index and peers/kustomization.yaml. All have the files of the first one:
-// what is measured does not depend on their being different, except that Peers
-// reports each as a problem.
-func benchNode(b *testing.B, n int) *Dir {
+// manyPeers is a copy of the reference authority in which this many creditors
+// agents have a subnet and a row in db/index.
+func manyPeers(b *testing.B, peers int) *Dir {
 	b.Helper()
-	d := openNode(b, "ca")
+	path := copyNode(b, "aa")
 	var index bytes.Buffer
-	index.Write(read(b, d.file(fileIndex)))
-	ids := make([]string, n)
-	for i := range ids {
-		ids[i] = fmt.Sprintf("%08x", 0x10000000+i)
-		dir := d.file("peers/" + ids[i])
-		if err := os.CopyFS(dir, os.DirFS(d.file("peers/"+referenceAA))); err != nil {
-			b.Fatal(err)
-		}
-		fmt.Fprintf(&index, "V\t30260326014548Z\t\t7BBF3CEA05F019DB7F88E667%08X\tunknown\t/O=Swaptacular Nodes Registry/OU=Accounting Authorities/serialNumber=%s\n", i, ids[i])
+	index.Write(read(b, path, fileIndex))
+	for i := range peers {
+		id := fmt.Sprintf("%032x", i+1)
+		write(b, filepath.Join(path, dirCreditorsSubnets, fmt.Sprintf("%06x", i+3)), id+"\n")
+		fmt.Fprintf(&index, "V\t30260326014547Z\t\t7E5F9DB19112FEFA4BC420F2%08X\tunknown\t/O=Swaptacular Nodes Registry/OU=Creditors Agents/serialNumber=%s\n", i, id)
 	}
-	// The newest row belongs to the last serial number.
-	rows := bytes.SplitAfter(read(b, d.file(fileIndex)), []byte("\n"))
-	text := bytes.TrimPrefix(index.Bytes(), bytes.Join(rows, nil))
-	write(b, d.file(fileIndex), string(text)+string(bytes.Join(rows, nil)))
-	write(b, d.file(filePeersKustomize), string(encodePeersList(ids)))
-	return d
+	write(b, filepath.Join(path, fileIndex), index.String())
+	write(b, filepath.Join(path, dirCreditorsSubnets, nameSeqNum), strconv.Itoa(peers+2)+"\n")
+	return reopen(b, path)
 }
 
-// Signing, registering, and one peer cost the same with 10,000 peers as with
-// 10; listing is linear.
-func BenchmarkPeers(b *testing.B) {
-	for _, n := range []int{10, 10_000} {
-		d := benchNode(b, n)
-		b.Run(fmt.Sprintf("sign+register/%d", n), func(b *testing.B) {
-			i := 0
+// What a planner asks must cost the same with 10 peers and with 10,000.
+func BenchmarkPlanning(b *testing.B) {
+	peer, err := certs.NewIdentity(certs.CreditorsAgent, strings.Repeat("f", 32))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, peers := range []int{10, 10_000} {
+		v := &view{Dir: manyPeers(b, peers), now: testNow}
+		b.Run(fmt.Sprintf("serial/%d", peers), func(b *testing.B) {
 			for b.Loop() {
-				b.StopTimer()
-				s := newStranger(b, 1, fmt.Sprintf("2%07x", i))
-				i++
-				bundle := s.bundle(b, "2026-11-23", nil)
-				c := s.certify(b, d, "000007")
-				b.StartTimer()
-				mustSign(b, d, bundle)
-				mustRegister(b, d, c)
-			}
-		})
-		b.Run(fmt.Sprintf("show/%d", n), func(b *testing.B) {
-			for b.Loop() {
-				if _, err := d.Peer("10000007"); err != nil {
+				if _, err := v.nextSerial(); err != nil {
 					b.Fatal(err)
 				}
 			}
 		})
-		b.Run(fmt.Sprintf("list/%d", n), func(b *testing.B) {
+		b.Run(fmt.Sprintf("subnet/%d", peers), func(b *testing.B) {
 			for b.Loop() {
-				if peers, err := d.Peers(); err != nil || len(peers) < n {
+				if _, err := v.freeSubnet(peer); err != nil {
 					b.Fatal(err)
 				}
 			}
 		})
+		b.Run(fmt.Sprintf("issued/%d", peers), func(b *testing.B) {
+			for b.Loop() {
+				if rows, err := v.issuedToNode(peer.ID()); err != nil || len(rows) > 0 {
+					b.Fatal(rows, err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkParseIndex(b *testing.B) {
+	data := read(b, manyPeers(b, 10_000).Path(), fileIndex)
+	b.SetBytes(int64(len(data)))
+	for b.Loop() {
+		if rows, problems := parseIndex(data); len(rows) != 10_005 || len(problems) > 0 {
+			b.Fatal(len(rows), problems)
+		}
 	}
 }

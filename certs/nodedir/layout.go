@@ -1,6 +1,7 @@
 package nodedir
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -108,14 +109,15 @@ func readBounded(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
+	var data bytes.Buffer
+	data.Grow(int(min(fi.Size(), limit)) + bytes.MinRead) // so that it is read in one piece
+	if _, err := data.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
 		return nil, err
 	}
-	if int64(len(data)) > limit {
+	if int64(data.Len()) > limit {
 		return nil, fmt.Errorf("%s: found more than %d bytes, which is more than such a file may have", path, limit)
 	}
-	return data, nil
+	return data.Bytes(), nil
 }
 
 // kind says what a file is that is not a regular one.
