@@ -35,15 +35,26 @@ type NodeInfo struct {
 	SHA256    [sha256.Size]byte // of nodeinfo.zip
 }
 
-// VerifyOptions of [Verify]. Pin, ExpectNodeID, ExpectType and Registry say who
-// the node must be; what is empty is not checked.
+// VerifyOptions of [Verify]. Pin, Pins, ExpectNodeID, ExpectType, Registry and
+// Previous say who the node must be; what is empty is not checked.
 type VerifyOptions struct {
-	Name         string    // how reports call the bundle
-	Time         time.Time // required: the moment as of which it is judged
-	Pin          string    // SHA-256 of the root's SubjectPublicKeyInfo, as [ParseFingerprint] reads it
+	Name string    // how reports call the bundle
+	Time time.Time // required: the moment as of which it is judged
+	Pin  string    // SHA-256 of the root's SubjectPublicKeyInfo, as [ParseFingerprint] reads it
+	// Pins are the same by node id, for who judges the bundles of several
+	// nodes. If there are any, a node that is not among them is refused.
+	Pins         map[string]string
 	ExpectNodeID string
 	ExpectType   certs.NodeType
 	Registry     *Registry
+	// Previous is an earlier bundle that this one is to take the place of: it
+	// must be of the same node and root, and not older (spec info-bundle.md, "An
+	// update for a peer that is already known").
+	Previous *Bundle
+	// EndsWithin warns of a root certificate that ends so soon; 0 does not.
+	EndsWithin time.Duration
+	// Limits may be stricter than those of this package.
+	Limits Limits
 }
 
 // maxQuote bounds how much of a stranger's text a message repeats, in bytes.

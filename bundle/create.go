@@ -71,7 +71,7 @@ func create(w io.Writer, src Source) ([]string, error) {
 		return nil, err
 	}
 	defer inner.remove()
-	archive, err := inner.archive(dir.archiveFiles(src.UpdatedAt), src.Modified, innerLimits)
+	archive, err := inner.archive(dir.archiveFiles(src.UpdatedAt), src.Modified, Limits{}.inner())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", memberNodeInfo, err)
 	}
@@ -93,7 +93,7 @@ func create(w io.Writer, src Source) ([]string, error) {
 		memoryFile(memberRequest, src.Request.File),
 		{Name: memberNodeInfo, Size: inner.size, Open: inner.open},
 		memoryFile(memberSignature, signature),
-	}, src.Modified, outerLimits)
+	}, src.Modified, Limits{}.outer())
 	if err != nil {
 		return nil, err
 	}

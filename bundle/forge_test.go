@@ -202,3 +202,24 @@ func failures(report *check.Report) (ids []string) {
 	}
 	return ids
 }
+
+// partsFrom reads the members of any bundle.
+func partsFrom(t testing.TB, data []byte) (members []member) {
+	t.Helper()
+	r, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range r.File {
+		rc, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := io.ReadAll(rc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		members = append(members, member{name: f.Name, content: string(content)})
+	}
+	return members
+}

@@ -49,29 +49,60 @@ const (
 	maxOuterEntries = 64
 )
 
-// outerLimits are for the bundle file. The sizes of its members are judged by
-// rule bundle.member-size, which says more.
-var outerLimits = strictzip.Limits{
-	Archive:   MaxBundle,
-	Total:     MaxBundle,
-	File:      MaxBundle,
-	Entries:   maxOuterEntries,
-	Depth:     MaxDepth,
-	Name:      MaxName,
-	Ratio:     MaxRatio,
-	RatioFree: RatioFree,
+// Limits are stricter limits for who wants them. A field that is 0 stands for
+// the constant of this package, and so does one that is greater: no limit can be
+// raised. Negative values refuse everything.
+type Limits struct {
+	Bundle   int64 // bytes, see [MaxBundle]
+	NodeInfo int64 // bytes, see [MaxNodeInfo]
+	Inflated int64 // bytes, see [MaxInflated]
+	File     int64 // bytes, see [MaxFile]
+	Entries  int   // see [MaxEntries]
+	Depth    int   // see [MaxDepth]
+	Name     int   // bytes, see [MaxName]
+	Ratio    int64 // see [MaxRatio]
 }
 
-// innerLimits are for nodeinfo.zip.
-var innerLimits = strictzip.Limits{
-	Archive:   MaxNodeInfo,
-	Total:     MaxInflated,
-	File:      MaxFile,
-	Entries:   MaxEntries,
-	Depth:     MaxDepth,
-	Name:      MaxName,
-	Ratio:     MaxRatio,
-	RatioFree: RatioFree,
+// Outer returns how many bytes a bundle file may have.
+func (l Limits) Outer() int64 { return tighter(l.Bundle, MaxBundle) }
+
+// tighter is the limit that is in force.
+func tighter[N int | int64](asked, max N) N {
+	if asked == 0 {
+		return max
+	}
+	return min(asked, max)
+}
+
+// outer limits are for the bundle file. The sizes of its members are judged by
+// rule bundle.member-size, which says more. How many entries there are, and what
+// they are called, is not for anybody to choose.
+func (l Limits) outer() strictzip.Limits {
+	size := l.Outer()
+	return strictzip.Limits{
+		Archive:   size,
+		Total:     MaxBundle,
+		File:      MaxBundle,
+		Entries:   maxOuterEntries,
+		Depth:     MaxDepth,
+		Name:      MaxName,
+		Ratio:     MaxRatio,
+		RatioFree: RatioFree,
+	}
+}
+
+// inner limits are for nodeinfo.zip.
+func (l Limits) inner() strictzip.Limits {
+	return strictzip.Limits{
+		Archive:   tighter(l.NodeInfo, MaxNodeInfo),
+		Total:     tighter(l.Inflated, MaxInflated),
+		File:      tighter(l.File, MaxFile),
+		Entries:   tighter(l.Entries, MaxEntries),
+		Depth:     tighter(l.Depth, MaxDepth),
+		Name:      tighter(l.Name, MaxName),
+		Ratio:     tighter(l.Ratio, MaxRatio),
+		RatioFree: RatioFree,
+	}
 }
 
 // Names of the members of a bundle.

@@ -15,6 +15,7 @@ const (
 	citeReading = "spec info-bundle.md, Reading one"
 	citeLimits  = "spec info-bundle.md, Limits"
 	citeLine    = "spec info-bundle.md, Writing one, updated-at.txt"
+	citeUpdate  = "spec info-bundle.md, An update for a peer that is already known"
 	citeTrust   = "spec info-bundle.md, What binds it"
 )
 
@@ -78,6 +79,14 @@ var (
 		Title:    "the accounting authority is in the registry, under this public key",
 		Citation: citeTrust,
 		Advice:   "do not use this bundle before whoever keeps the registry has confirmed id and fingerprint"}
+	rulePreviousRoot = &check.Rule{ID: "trust.previous-root", Severity: check.Error,
+		Title:    "the root certificate is that of the earlier bundle",
+		Citation: citeUpdate,
+		Advice:   "do not use this bundle: it is of another node, or somebody is taking the node's identity; compare both fingerprints with its operator over a way that you trust"}
+	rulePreviousDate = &check.Rule{ID: "trust.previous-updated-at", Severity: check.Error,
+		Title:    "updated-at.txt has not gone back, and has moved on if anything changed",
+		Citation: citeUpdate,
+		Advice:   "publish a bundle with a later date (swptpeer bundle create takes care of it); if this came from somebody else, it may be an old bundle played back"}
 	ruleUnproven = &check.Rule{ID: "trust.unproven", Severity: check.Notice,
 		Title:    "it is proven whose bundle this is",
 		Citation: citeTrust,
@@ -86,18 +95,23 @@ var (
 
 // ownRules are the rules of this package in the order of a report.
 var ownRules = []*check.Rule{ruleMembers, ruleMemberSize, ruleSignature, ruleUnchanged, ruleManifest, ruleUpdatedAt, ruleFuture,
-	ruleDotNames, ruleGit, rulePin, ruleNodeID, ruleNodeType, ruleRegistry, ruleUnproven}
+	ruleDotNames, ruleGit, rulePin, ruleNodeID, ruleNodeType, ruleRegistry,
+	rulePreviousRoot, rulePreviousDate, ruleUnproven}
 
 // Rules of the other packages that Verify may report.
 var (
 	rootRules    = withPrefix(certs.Rules(), "root.", "name.", "cert.", "key.", "pem.")
+	endsSoon     = slices.DeleteFunc(certs.Rules(), func(rule *check.Rule) bool { return rule.ID != ruleEndsSoon })
 	requestRules = withPrefix(certs.Rules(), "csr.")
 	innerRules   = slices.Concat([]*check.Rule{ruleUnchanged}, strictzip.Rules(),
 		[]*check.Rule{ruleDotNames, ruleGit, ruleManifest}, manifest.Rules(), []*check.Rule{ruleUpdatedAt, ruleFuture})
 )
 
 // notForRoots are rules of package certs for other certificates and requests.
-var notForRoots = []string{"cert.single", "cert.version", "csr.server-key"}
+var notForRoots = []string{"cert.single", "cert.version", "csr.server-key", ruleEndsSoon}
+
+// ruleEndsSoon is a rule of package certs that is reported if it was asked for.
+const ruleEndsSoon = "cert.ends-soon"
 
 func withPrefix(rules []*check.Rule, prefixes ...string) []*check.Rule {
 	var out []*check.Rule
@@ -113,5 +127,5 @@ func withPrefix(rules []*check.Rule, prefixes ...string) []*check.Rule {
 // Rules lists every rule that Verify may report, of this package and those it
 // uses, each once.
 func Rules() []*check.Rule {
-	return slices.Concat(strictzip.Rules(), ownRules[:3], rootRules, requestRules, ownRules[3:], manifest.Rules())
+	return slices.Concat(strictzip.Rules(), ownRules[:3], rootRules, endsSoon, requestRules, ownRules[3:], manifest.Rules())
 }

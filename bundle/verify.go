@@ -42,7 +42,7 @@ type verifier struct {
 }
 
 func (v *verifier) verify(r io.ReaderAt, size int64) {
-	outer, report := strictzip.Open(r, size, outerLimits)
+	outer, report := strictzip.Open(r, size, v.opts.Limits.outer())
 	v.report.Append("", report)
 	if outer == nil {
 		const why = "the bundle is not an archive that can be read"
@@ -80,6 +80,9 @@ func (v *verifier) members() {
 		for _, m := range members {
 			if m.name == e.Name {
 				max, known = m.max, true
+			}
+			if e.Name == memberNodeInfo {
+				max = v.opts.Limits.inner().Archive
 			}
 		}
 		switch {
@@ -146,6 +149,9 @@ func (v *verifier) root(why string) {
 	}
 	c, report := certs.CheckRootFile(file, v.opts.Time)
 	v.report.Append(memberRoot, report)
+	if c != nil && v.opts.EndsWithin > 0 {
+		v.report.Append(memberRoot, certs.CheckEnds(c.Certificate, v.opts.Time, v.opts.EndsWithin))
+	}
 	if c == nil {
 		for _, rule := range rootRules {
 			if !report.Has(rule.ID, check.Failed) {

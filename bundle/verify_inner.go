@@ -16,7 +16,7 @@ import (
 
 // inner judges nodeinfo.zip, whose bytes have this digest, and the files in it.
 func (v *verifier) inner(content io.ReaderAt, size int64, sum [32]byte) {
-	archive, report := strictzip.Open(content, size, innerLimits)
+	archive, report := strictzip.Open(content, size, v.opts.Limits.inner())
 	v.report.Append(memberNodeInfo, report)
 	if archive == nil {
 		v.skip("nodeinfo.zip is not an archive that can be read", memberNodeInfo,

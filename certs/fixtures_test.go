@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/swaptacular/swptpeer/certs/check"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
@@ -385,6 +386,14 @@ var fixtures = []fixture{
 		r.ExtraExtensions = r.ExtraExtensions[:2]
 		return w.ca.key
 	})},
+
+	// What ends soon: to the second, and what has ended.
+	{"end: in exactly 30 days", "cert.ends-soon", "in 30 days", func(_ *testing.T, w *world) *check.Report {
+		return CheckEnds(w.server.Certificate, w.server.NotAfter.Add(-30*24*time.Hour), 30*24*time.Hour)
+	}},
+	{"end: past", "cert.ends-soon", "it ended at", func(_ *testing.T, w *world) *check.Report {
+		return CheckEnds(w.server.Certificate, w.server.NotAfter.Add(time.Second), 0)
+	}},
 }
 
 // reKey gives the root certificate another key, with the key id that follows.

@@ -46,6 +46,7 @@ var (
 	ruleCertValidityEncoding = &check.Rule{ID: "cert.validity-encoding", Severity: check.Error, Title: "dates are UTCTime through 2049 and GeneralizedTime from 2050 on, to the second, in Z", Citation: "RFC 5280 section 4.1.2.5", Advice: adviceReject}
 	ruleCertValidityOrder    = &check.Rule{ID: "cert.validity-order", Severity: check.Error, Title: "the certificate does not end before it begins", Citation: "RFC 5280 section 4.1.2.5", Advice: adviceReject}
 	ruleCertValidity         = &check.Rule{ID: "cert.validity", Severity: check.Error, Title: "the certificate is valid at the time of judgement", Citation: "RFC 5280 section 6.1.3 (a)(2)", Advice: "check this machine's clock; if it is right, get a certificate that is valid now"}
+	ruleCertEndsSoon         = &check.Rule{ID: "cert.ends-soon", Severity: check.Warning, Title: "the certificate does not end within the time to be warned of", Citation: "practice; package certs, CheckEnds", Advice: "have a new one issued and put in place before it ends"}
 	ruleCertExtensionsUnique = &check.Rule{ID: "cert.extensions-unique", Severity: check.Error, Title: "no extension occurs twice", Citation: "RFC 5280 section 4.2", Advice: adviceReject}
 	ruleCertCritical         = &check.Rule{ID: "cert.critical", Severity: check.Error, Title: "every critical extension belongs to the profile", Citation: "RFC 5280 section 4.2", Advice: adviceReject}
 	ruleCertExtra            = &check.Rule{ID: "cert.extra", Severity: check.Notice, Title: "there are no extensions but those of the profile", Citation: profile, Advice: "nothing need be done: the extension is not used"}
@@ -110,7 +111,7 @@ var (
 var rules = []*check.Rule{
 	ruleNameEncoding, ruleNameSingleValued, ruleNameOrganization, ruleNameUnit, ruleNameSerial, ruleNameOrder, ruleNameExtra, ruleNameSerialHash,
 	rulePEMLineEnds,
-	ruleCertSingle, ruleCertVersion, ruleCertSerial, ruleCertValidityEncoding, ruleCertValidityOrder, ruleCertValidity,
+	ruleCertSingle, ruleCertVersion, ruleCertSerial, ruleCertValidityEncoding, ruleCertValidityOrder, ruleCertValidity, ruleCertEndsSoon,
 	ruleCertExtensionsUnique, ruleCertCritical, ruleCertExtra,
 	ruleKeyAlgorithm, ruleKeyStrength, ruleKeySignature,
 	ruleRootSingle, ruleRootSelfSigned, ruleRootVersion, ruleRootBasicConstraints, ruleRootKeyUsage, ruleRootSubjectKeyID, ruleRootLifetime,

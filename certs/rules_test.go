@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/swaptacular/swptpeer/certs/check"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
@@ -30,18 +31,19 @@ func truths(t *testing.T) map[string]*check.Report {
 	caRoot := referenceCertificate(t, "nodes", "ca", "root-ca.crt")
 	daRoot := referenceCertificate(t, "nodes", "da", "root-ca.crt")
 	m := map[string]*check.Report{
-		"our aa root":    CheckRoot(w.aa.root, at),
-		"our ca root":    CheckRoot(w.ca.root, at),
-		"our aa to ca":   CheckPeer(w.aaToCA, w.aa.root.Certificate, w.ca.root.Certificate, at),
-		"our aa to da":   CheckPeer(w.aaToDA, w.aa.root.Certificate, w.da.root.Certificate, at),
-		"our ca to aa":   CheckPeer(w.caToAA, w.ca.root.Certificate, w.aa.root.Certificate, at),
-		"our server":     CheckServer(w.server, w.ca.root.Certificate, at),
-		"our request":    CheckRequest(w.caReq, w.ca.root.Certificate),
-		"server request": CheckServerRequest(w.serverReq, w.ca.root.Certificate),
-		"their aa root":  CheckRoot(aaRoot, at),
-		"their ca to aa": CheckPeer(referenceCertificate(t, "nodes", "aa", "peers", "ae4209290a434d18be5465b3d11257f8", "sub-ca.crt"), caRoot.Certificate, aaRoot.Certificate, at),
-		"their aa to ca": CheckPeer(referenceCertificate(t, "nodes", "ca", "peers", "1234abcd", "sub-ca.crt"), aaRoot.Certificate, caRoot.Certificate, at),
-		"their aa to da": CheckPeer(referenceCertificate(t, "nodes", "da", "peers", "1234abcd", "sub-ca.crt"), aaRoot.Certificate, daRoot.Certificate, at),
+		"our aa root":      CheckRoot(w.aa.root, at),
+		"our ca root":      CheckRoot(w.ca.root, at),
+		"our aa to ca":     CheckPeer(w.aaToCA, w.aa.root.Certificate, w.ca.root.Certificate, at),
+		"our aa to da":     CheckPeer(w.aaToDA, w.aa.root.Certificate, w.da.root.Certificate, at),
+		"our ca to aa":     CheckPeer(w.caToAA, w.ca.root.Certificate, w.aa.root.Certificate, at),
+		"our server":       CheckServer(w.server, w.ca.root.Certificate, at),
+		"our request":      CheckRequest(w.caReq, w.ca.root.Certificate),
+		"our server's end": CheckEnds(w.server.Certificate, w.server.NotAfter.Add(-31*24*time.Hour), 30*24*time.Hour),
+		"server request":   CheckServerRequest(w.serverReq, w.ca.root.Certificate),
+		"their aa root":    CheckRoot(aaRoot, at),
+		"their ca to aa":   CheckPeer(referenceCertificate(t, "nodes", "aa", "peers", "ae4209290a434d18be5465b3d11257f8", "sub-ca.crt"), caRoot.Certificate, aaRoot.Certificate, at),
+		"their aa to ca":   CheckPeer(referenceCertificate(t, "nodes", "ca", "peers", "1234abcd", "sub-ca.crt"), aaRoot.Certificate, caRoot.Certificate, at),
+		"their aa to da":   CheckPeer(referenceCertificate(t, "nodes", "da", "peers", "1234abcd", "sub-ca.crt"), aaRoot.Certificate, daRoot.Certificate, at),
 	}
 	for _, n := range []string{"aa", "ca", "da"} {
 		root := referenceCertificate(t, "nodes", n, "root-ca.crt")
