@@ -21,6 +21,9 @@
 //  7. everything is signed in memory, and the files are changed all or nothing
 //     (package durable).
 //
+// If an interrupted change is noticed before step 1, step 5 comes first, too: a
+// half-made state is nothing to plan from.
+//
 // So a refused confirmation, a wrong password or a failed check changes
 // nothing, and no two processes give the same serial number or subnet.
 //
@@ -50,7 +53,9 @@ type Options struct {
 	LockTimeout time.Duration          // 0: DefaultLockTimeout
 	OnWait      func(holder string)    // called once when a change waits for another process
 	OnRecover   func(durable.Recovery) // called when an interrupted change was completed or cleaned up
-	SourceDate  time.Time              // CreateBundle: the time of every file in the archive (SOURCE_DATE_EPOCH); zero: that of updated-at.txt
+	// SourceDate is the time that CreateBundle gives to every file in the
+	// archive (SOURCE_DATE_EPOCH). Zero: the time in updated-at.txt.
+	SourceDate time.Time
 }
 
 // DefaultLockTimeout is how long a change waits for another process. A change

@@ -184,12 +184,12 @@ func (f *found) established() bool {
 // needsKey reports whether the root key must be opened.
 func (f *found) needsKey() bool { return f.sign || f.adopt }
 
-// adoptDecision decides whether a key is to be written and whether one is
+// decideKey decides whether a key is to be written and whether one is
 // needed to sign.
 func (f *found) decideKey(adopt []byte) error {
 	switch {
 	case adopt != nil && f.key != nil && !bytes.Equal(adopt, f.key):
-		return fmt.Errorf("%s: there is another key already, and a root key is never replaced: leave --key out, or choose an empty folder", f.d.file(fileRootKey))
+		return fmt.Errorf("%s: it is there already and is not the key file given, and a root key is never replaced: leave --key out, or choose an empty folder", f.d.file(fileRootKey))
 	case adopt != nil && f.key == nil:
 		f.adopt = true
 	case f.key == nil && f.root == nil:

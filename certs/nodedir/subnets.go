@@ -54,7 +54,8 @@ type grant struct {
 	Reused bool // the file is there already and names this peer: an interrupted run of the existing tool
 	pool   pool
 	peer   certs.Identity
-	seqnum int64 // what SEQNUM is to say, or keepSeqNum
+	seqnum int64    // what SEQNUM is to say, or keepSeqNum
+	mkdir  []string // folders that are missing
 }
 
 // keepSeqNum in grant.seqnum leaves SEQNUM alone: it never goes back.
@@ -84,6 +85,13 @@ func (v *view) freeSubnet(peer certs.Identity) (grant, error) {
 		return grant{}, err
 	}
 	g := grant{pool: p, peer: peer, seqnum: keepSeqNum}
+	for _, dir := range []string{dirSubnets, p.folder} {
+		if there, err := v.exists(dir); err != nil {
+			return grant{}, err
+		} else if !there {
+			g.mkdir = append(g.mkdir, dir)
+		}
+	}
 	if n, ok, err := v.reservedFor(p, seqnum, peer); err != nil {
 		return grant{}, err
 	} else if ok {
@@ -208,8 +216,9 @@ func (d *Dir) reservedFor(p pool, seqnum int64, peer certs.Identity) (n int64, o
 // record adds to tx the subnet's file and SEQNUM.
 func (g grant) record(tx *durable.Tx) {
 	if !g.Reused {
-		tx.Mkdir(dirSubnets, modeDir)
-		tx.Mkdir(g.pool.folder, modeDir)
+		for _, dir := range g.mkdir {
+			tx.Mkdir(dir, modeDir)
+		}
 		tx.Create(g.pool.folder+"/"+g.Subnet.String(), oneLine(g.peer.ID()), modeFile)
 	}
 	if g.seqnum != keepSeqNum {

@@ -41,6 +41,9 @@ func TestFreeSubnet(t *testing.T) {
 		{"debtors: first", newDA, func(t *testing.T, p string) {
 			remove(t, p, dirDebtorsSubnets)
 		}, "1234abcd00", "0", false},
+		{"debtors: both folders missing", newDA, func(t *testing.T, p string) {
+			remove(t, p, dirSubnets)
+		}, "1234abcd00", "0", false},
 		{"debtors: SEQNUM of a new directory", newDA, func(t *testing.T, p string) {
 			remove(t, p, dirDebtorsSubnets)
 			write(t, debtors(p, "SEQNUM"), "-1\n")
