@@ -29,17 +29,20 @@ func (r *runner) stageTree(i int, o *op, fill func(stage string) error) error {
 	if err := fill(filepath.Join(r.abs, filepath.FromSlash(o.Temp))); err != nil {
 		return err
 	}
+	if err := r.settleEntries(o.Temp); err != nil {
+		return err
+	}
 	if o.Existed {
 		if err := r.writeFile(path.Join(o.Temp, r.plan.mark(i)), nil, treeFileMode); err != nil {
 			return err
 		}
 	}
-	return r.settleTree(o.Temp)
+	return r.settleFolder(o.Temp)
 }
 
-// settleTree sets modes in and below a folder, and syncs all of it, the folders
-// after what is in them.
-func (r *runner) settleTree(name string) error {
+// settleEntries sets modes and syncs everything below a folder, each folder
+// after what is in it.
+func (r *runner) settleEntries(name string) error {
 	dir, err := r.root.OpenRoot(name)
 	if err != nil {
 		return err
@@ -53,7 +56,9 @@ func (r *runner) settleTree(name string) error {
 		child := path.Join(name, e.Name())
 		switch {
 		case e.IsDir():
-			err = r.settleTree(child)
+			if err = r.settleEntries(child); err == nil {
+				err = r.settleFolder(child)
+			}
 		case e.Type().IsRegular():
 			err = r.settleFile(dir, e.Name(), child)
 		default:
@@ -63,7 +68,11 @@ func (r *runner) settleTree(name string) error {
 			return err
 		}
 	}
-	f, err := dir.Open(".")
+	return nil
+}
+
+func (r *runner) settleFolder(name string) error {
+	f, err := r.root.Open(name)
 	if err != nil {
 		return err
 	}
