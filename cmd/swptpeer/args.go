@@ -134,7 +134,7 @@ func (l *commandLine) word(arg string) {
 
 // setFlags checks the flags against the command that was named.
 func (l *commandLine) setFlags(tokens []token) error {
-	if len(l.command.sub) > 0 && len(l.args) > 0 {
+	if l.command.run == nil && len(l.args) > 0 {
 		return l.command.unknown(l.args[0])
 	}
 	table := flagTable(l.command)

@@ -154,12 +154,20 @@ func (c *call) openBundle(path string) (*bundleInput, error) {
 		return nil, err
 	}
 	st, err := f.Stat()
-	if err == nil && !st.Mode().IsRegular() {
-		err = &unreadable{fmt.Errorf("%s: found something that is not a file, expected an info-bundle", path)}
+	if err == nil && st.IsDir() {
+		err = &unreadable{fmt.Errorf("%s: found a folder, expected an info-bundle", path)}
 	}
 	if err != nil {
 		f.Close()
 		return nil, err
+	}
+	if !st.Mode().IsRegular() { // a pipe, as of <(…) in a shell
+		defer f.Close()
+		data, err := readLimited(f, path, bundle.MaxBundle)
+		if err != nil {
+			return nil, err
+		}
+		return &bundleInput{path, bytes.NewReader(data), int64(len(data)), func() {}}, nil
 	}
 	return &bundleInput{path, f, st.Size(), func() { f.Close() }}, nil
 }

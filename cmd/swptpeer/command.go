@@ -63,7 +63,7 @@ func (c *command) fullName() string {
 // usage is the usage line.
 func (c *command) usage() string {
 	parts := []string{c.fullName()}
-	if len(c.sub) > 0 {
+	if c.run == nil {
 		parts = append(parts, "COMMAND")
 	}
 	if c.args != "" {

@@ -57,6 +57,10 @@ func (a *app) complete(words []string) {
 	if len(words) == 0 {
 		return
 	}
+	// Old versions of PowerShell lose an empty argument.
+	if last := len(words) - 1; words[last] == ":empty" {
+		words[last] = ""
+	}
 	for _, c := range a.candidates(words[:len(words)-1], words[len(words)-1]) {
 		fmt.Fprintf(a.out, "%s\t%s\n", safe(c.text), safe(c.about))
 	}
@@ -156,27 +160,24 @@ func (a *app) values(flag string, c *command) []candidate {
 // arguments completes a command word or an argument.
 func (a *app) arguments(line *commandLine, dir string) []candidate {
 	c := line.command
-	if len(c.sub) > 0 {
-		var out []candidate
-		for _, sub := range c.sub {
-			if !sub.hidden {
-				out = append(out, candidate{sub.name, sub.short})
-			}
+	var out []candidate
+	for _, sub := range c.sub {
+		if !sub.hidden && len(line.args) == 0 {
+			out = append(out, candidate{sub.name, sub.short})
 		}
-		if c.parent == nil {
-			out = append(out, candidate{"help", "show help"})
-		}
-		return out
 	}
 	switch {
+	case c.parent == nil:
+		return append(out, candidate{"help", "show help"})
+	case c.run == nil:
+		return out
 	case c.name == "completion" && len(line.args) == 0:
-		var out []candidate
 		for _, s := range shells {
 			out = append(out, candidate{text: s})
 		}
 		return out
-	case (c.args == "PEER" || c.name == "reconfigure-peer") && len(line.args) == 0:
-		return a.peerIDs(dir)
+	case (c.args == "PEER" || c.name == "reconfigure-peer") && len(line.args) == 0, c.args == "PEER…":
+		return append(out, a.peerIDs(dir)...)
 	case c.maxArgs != 0:
 		return []candidate{{text: ":file"}}
 	}

@@ -66,6 +66,14 @@ func newPasswordSource(c *call, prefix, env string) (*passwordSource, error) {
 	return p, nil
 }
 
+// forget wipes what was kept.
+func (p *passwordSource) forget() {
+	if p != nil {
+		clear(p.kept)
+		p.kept = nil
+	}
+}
+
 func (p *passwordSource) readsStdin() bool {
 	return strings.HasSuffix(p.flag, "-stdin") || strings.HasSuffix(p.flag, "-fd") && p.fd == 0
 }

@@ -68,7 +68,7 @@ func (a *app) main(ctx context.Context, args []string) error {
 	}
 	switch {
 	case line.help:
-		if len(line.args) > 0 && len(line.command.sub) > 0 {
+		if len(line.args) > 0 && line.command.run == nil {
 			return line.command.unknown(line.args[0])
 		}
 		a.out.write([]byte(line.command.help()))
@@ -83,7 +83,7 @@ func (a *app) main(ctx context.Context, args []string) error {
 	if err := line.command.checkArgs(line.args); err != nil {
 		return err
 	}
-	err = a.build().RunContext(ctx, line.canonical())
+	err = a.build(line).RunContext(ctx, line.canonical())
 	if err != nil && !a.ran {
 		// The flag library could not read a value.
 		err = &usageError{err.Error()}
@@ -120,52 +120,48 @@ func commands() *command {
 	return root.link()
 }
 
-// build makes the flag library's application.
-func (a *app) build() *cli.App {
-	var convert func(c *command) *cli.Command
-	convert = func(c *command) *cli.Command {
-		out := &cli.Command{
-			Name:   c.name,
-			Usage:  c.short,
-			Hidden: c.hidden,
-			Flags:  c.flags,
-			// Help is ours: the library's "help" command would swallow an
-			// argument of that name.
-			HideHelp:        true,
-			HideHelpCommand: true,
-			OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return err },
-		}
-		for _, sub := range c.sub {
-			out.Subcommands = append(out.Subcommands, convert(sub))
-		}
-		if c.run != nil {
-			out.Action = func(ctx *cli.Context) error {
-				a.ran = true
-				call := &call{app: a, ctx: ctx.Context, cli: ctx, command: c, args: ctx.Args().Slice()}
-				if err := call.prepare(); err != nil {
-					return err
-				}
-				return c.run(call)
-			}
-		}
-		return out
-	}
-	root := convert(a.root)
-	return &cli.App{
+// build makes the flag library's application, of the commands that were named
+// and no others: where there are no subcommands, the library cannot take an
+// argument for one.
+func (a *app) build(line *commandLine) *cli.App {
+	usageError := func(_ *cli.Context, err error, _ bool) error { return err }
+	app := &cli.App{
 		Name:            programName,
-		HideHelp:        true,
+		HideHelp:        true, // help is ours: the library's would swallow an argument of that name
 		HideHelpCommand: true,
 		HideVersion:     true,
-		Commands:        root.Subcommands,
 		Reader:          a.std.in,
 		Writer:          a.err,
 		ErrWriter:       a.err,
-		OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return err },
+		OnUsageError:    usageError,
 		// The library would end the process.
 		ExitErrHandler: func(*cli.Context, error) {},
-		// A comma in a file name or a password file's name is not a separator.
+		// A comma in a file name is not a separator.
 		DisableSliceFlagSeparator: true,
 	}
+	into := &app.Commands
+	for _, c := range line.path {
+		out := &cli.Command{Name: c.name, Usage: c.short, HideHelp: true, HideHelpCommand: true, OnUsageError: usageError}
+		if c == line.command {
+			out.Flags = c.flags
+			out.Action = func(ctx *cli.Context) error { return a.act(c, ctx) }
+		}
+		*into = append(*into, out)
+		into = &out.Subcommands
+	}
+	return app
+}
+
+// act carries out a command whose flags have been read.
+func (a *app) act(command *command, ctx *cli.Context) error {
+	a.ran = true
+	c := &call{app: a, ctx: ctx.Context, cli: ctx, command: command, args: ctx.Args().Slice()}
+	if err := c.prepare(); err != nil {
+		return err
+	}
+	defer c.password.forget()
+	defer c.newPassword.forget()
+	return command.run(c)
 }
 
 // printError prints a failure and its hint. Of several items, each has been

@@ -167,15 +167,6 @@ func isSafe(s string) bool {
 // space but U+0020.
 func printable(r rune) bool { return unicode.IsPrint(r) }
 
-// oneLine is the first line of what may be several, made safe.
-func oneLine(s string) string {
-	first, _, more := strings.Cut(s, "\n")
-	if more {
-		first += " …"
-	}
-	return safe(first)
-}
-
 const programName = "swptpeer"
 
 // errorLine prints a failure.

@@ -1,0 +1,108 @@
+package main
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/swaptacular/swptpeer/certs"
+	"github.com/swaptacular/swptpeer/certs/durable"
+)
+
+// Files that commands read and write on behalf of the operator, outside of the
+// node directory.
+
+// output begins the output file that flag --out names, so that a name that
+// cannot be written to is noticed before anything is signed. The file is nil
+// without the flag, and with --dry-run.
+func (c *call) output(path string, mode fs.FileMode) (*durable.NewFile, error) {
+	if path == "" {
+		return nil, nil
+	}
+	overwrite := c.cli.Bool("overwrite")
+	if !overwrite {
+		if _, err := os.Lstat(path); err == nil {
+			return nil, existsError(path, c.has("overwrite"))
+		}
+	}
+	if c.dryRun {
+		return nil, nil
+	}
+	return durable.CreateFile(path, mode, overwrite)
+}
+
+func existsError(path string, canOverwrite bool) error {
+	hint := "nothing was changed: choose another name, or move the file away"
+	if canOverwrite {
+		hint = "nothing was changed: choose another name, or replace it with --overwrite"
+	}
+	return withHint(fmt.Errorf("%s: the file exists and is not overwritten (%w)", path, fs.ErrExist), hint)
+}
+
+// createNew begins a file that must not be there.
+func createNew(path string, mode fs.FileMode) (*durable.NewFile, error) {
+	return durable.CreateFile(path, mode, false)
+}
+
+// samePath reports whether two names mean one file.
+func samePath(a, b string) (bool, error) {
+	a, err := filepath.Abs(a)
+	if err != nil {
+		return false, err
+	}
+	b, err = filepath.Abs(b)
+	return a == b, err
+}
+
+// finish writes data into an output file and puts it in its place.
+func finish(f *durable.NewFile, data []byte) error {
+	if f == nil {
+		return nil
+	}
+	defer f.Discard()
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	return f.Commit()
+}
+
+// readFile reads a small input file; "-" is standard input.
+func (c *call) readFile(path string, limit int64) ([]byte, error) {
+	if path == "-" {
+		return readLimited(c.std.in, "standard input", limit)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if st, err := f.Stat(); err == nil && st.IsDir() {
+		return nil, &unreadable{fmt.Errorf("%s: found a folder, expected a file", path)}
+	}
+	return readLimited(f, path, limit)
+}
+
+func (c *call) readCertificate(path string) (*certs.Certificate, error) {
+	data, err := c.readFile(path, certs.MaxCertificateFile)
+	if err != nil {
+		return nil, err
+	}
+	cert, err := certs.ParseCertificate(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return cert, nil
+}
+
+func (c *call) readRequest(path string) (*certs.Request, error) {
+	data, err := c.readFile(path, certs.MaxCertificateFile)
+	if err != nil {
+		return nil, err
+	}
+	req, err := certs.ParseRequest(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return req, nil
+}
