@@ -56,7 +56,7 @@ func (p *Peering) judgeOwn(own tls.Certificate, at time.Time) (*Diagnosis, error
 	if err != nil {
 		return diagnose(CauseOwnChain), fmt.Errorf("our server certificate: %w", err)
 	}
-	if err := keyMatches(leaf, own.PrivateKey); err != nil {
+	if err := KeyMatches(leaf, own.PrivateKey); err != nil {
 		return diagnose(CauseOwnKey), err
 	}
 	switch {
@@ -80,7 +80,8 @@ func (p *Peering) judgeOwn(own tls.Certificate, at time.Time) (*Diagnosis, error
 	return nil, nil
 }
 
-func keyMatches(leaf *x509.Certificate, key crypto.PrivateKey) error {
+// KeyMatches reports, as an error, a private key that is not the certificate's.
+func KeyMatches(leaf *x509.Certificate, key crypto.PrivateKey) error {
 	signer, ok := key.(crypto.Signer)
 	if !ok {
 		return errors.New("found no private key for our server certificate")

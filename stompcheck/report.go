@@ -140,7 +140,17 @@ func (r *Report) Verdict() Verdict {
 	return worst
 }
 
-// Failures returns every failed stage, those of the peer as a whole first.
+// Failure returns the stage that failed first, of the peer as a whole or at an
+// address, or nil.
+func (r *Report) Failure() *Stage {
+	if all := r.Failures(); len(all) > 0 {
+		return all[0]
+	}
+	return nil
+}
+
+// Failures returns the first failed stage of the peer as a whole and of each
+// address.
 func (r *Report) Failures() []*Stage {
 	var out []*Stage
 	if s := firstFailure(r.Common); s != nil {

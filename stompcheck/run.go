@@ -18,10 +18,10 @@ import (
 	"github.com/swaptacular/swptpeer/stompcheck/frame"
 )
 
-const (
-	wasInterrupted = "interrupted"
-	notAsked       = "not asked for"
-)
+const wasInterrupted = "interrupted"
+
+// NotAskedFor is what was found in a stage that the options did not ask for.
+const NotAskedFor = "not asked for"
 
 // addressStages are the stages of one address, in order.
 var addressStages = []StageID{
@@ -94,7 +94,7 @@ func (r *run) skip(id StageID) {
 		r.add(Stage{ID: id, Outcome: check.Skipped, StoppedBy: r.stopped})
 		return
 	}
-	r.add(Stage{ID: id, Outcome: check.Skipped, Found: notAsked})
+	r.add(Stage{ID: id, Outcome: check.Skipped, Found: NotAskedFor})
 }
 
 // skipFrom records every stage from id on as skipped.

@@ -37,7 +37,8 @@ func New(p Peering, o Options) (*Tester, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
-	if o.Probe.make != nil {
+	// A peer that is not registered has given no subnet, and gets no probe.
+	if o.Probe.make != nil && p.Intermediate != nil {
 		if _, err := p.link(); err != nil {
 			return nil, fmt.Errorf("no probe can be made: %w", err)
 		}

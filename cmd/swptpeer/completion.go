@@ -151,7 +151,11 @@ func (a *app) values(flag string, c *command) []candidate {
 		}
 	case "within":
 		return list("30d", "6w", "72h")
-	case "key", "out", "out-key", "name-from", "root", "intermediate", "issuer", "subject", "registry", "password-file", "new-password-file":
+	case "probe":
+		return append(list("none", "smp"), candidate{text: ":file"})
+	case "store":
+		return list(":dir")
+	case "key", "cert", "out", "out-key", "name-from", "root", "intermediate", "issuer", "subject", "registry", "password-file", "new-password-file":
 		return list(":file")
 	}
 	return nil

@@ -95,6 +95,9 @@ func exitStatus(err error) int {
 			}
 		}
 	}
+	if t, ok := errors.AsType[*tested](err); ok {
+		return t.status
+	}
 	is := func(targets ...error) bool {
 		for _, target := range targets {
 			if errors.Is(err, target) {

@@ -109,11 +109,12 @@ func commands() *command {
 			"# become the peer of another node",
 			"swptpeer peer sign their-bundle.zip --out for-them.crt",
 			"swptpeer peer register from-them.crt",
+			"swptpeer stompcheck 1234abcd --cert server.crt --key server.key",
 		},
 		fails: "a check failed, or something was refused",
 		sub: slices.Concat(
 			[]*command{initCommand(), keyCommands(), csrCommands(), certCommands(), bundleCommands(), peerCommands(),
-				serverCommands(), doctorCommand(), demoCommand(), completionCommand()},
+				serverCommands(), stompcheckCommand(), doctorCommand(), demoCommand(), completionCommand()},
 			oldCommands(),
 		),
 	}

@@ -1,0 +1,553 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/swaptacular/swptpeer/certs"
+	"github.com/swaptacular/swptpeer/certs/check"
+	"github.com/swaptacular/swptpeer/stompcheck"
+)
+
+// Reports of connectivity tests for machines. Text of strangers is made
+// printable on one line by safe where the format is a line or is looked at, and
+// then escaped as the format demands.
+
+// JSON. Durations are numbers of seconds.
+
+type checksJSON struct {
+	document
+	OK      bool        `json:"ok"`
+	Node    *nodeJSON   `json:"node,omitempty"`
+	Round   int         `json:"round,omitempty"` // with --watch
+	Started string      `json:"started"`
+	Peers   []checkJSON `json:"peers"`
+}
+
+type checkJSON struct {
+	ID        string        `json:"id"`
+	Node      *nodeJSON     `json:"node"`
+	Verdict   string        `json:"verdict"` // accepted, not-refused, failed, interrupted
+	Status    int           `json:"status"`  // the exit status that follows from this peer alone
+	Error     string        `json:"error,omitempty"`
+	Started   string        `json:"started,omitempty"`
+	Seconds   float64       `json:"seconds"`
+	OwnEnds   string        `json:"ownCertificateEnds,omitempty"`
+	Stages    []stageJSON   `json:"stages"`
+	Addresses []addressJSON `json:"addresses"`
+	Refusals  []refusalJSON `json:"refusals"`
+}
+
+type stageJSON struct {
+	ID        string     `json:"id"`
+	Outcome   string     `json:"outcome"`
+	Seconds   float64    `json:"seconds"`
+	Found     string     `json:"found"`
+	StoppedBy string     `json:"stoppedBy,omitempty"`
+	Cause     *causeJSON `json:"cause,omitempty"`
+}
+
+type causeJSON struct {
+	ID     string `json:"id"`
+	Side   string `json:"side"` // ours, theirs, between, unknown
+	Title  string `json:"title"`
+	Detail string `json:"detail,omitempty"`
+	Advice string `json:"advice"`
+}
+
+type addressJSON struct {
+	Server  string       `json:"server"`
+	Address string       `json:"address,omitempty"`
+	Verdict string       `json:"verdict"`
+	Linger  float64      `json:"lingerSeconds"`
+	Session *sessionJSON `json:"tls,omitempty"`
+	Stages  []stageJSON  `json:"stages"`
+	Load    *loadJSON    `json:"load,omitempty"`
+	Soak    *soakJSON    `json:"soak,omitempty"`
+}
+
+type sessionJSON struct {
+	Version string `json:"version"`
+	Suite   string `json:"suite"`
+	Group   string `json:"group"`
+	Ends    string `json:"certificateEnds"`
+}
+
+type loadJSON struct {
+	Sent      int          `json:"sent"`
+	Confirmed int          `json:"confirmed"`
+	Receipts  int          `json:"receipts"`
+	Seconds   float64      `json:"seconds"`
+	PerSecond float64      `json:"perSecond"`
+	Latency   latencyJSON  `json:"latencySeconds"`
+	Histogram []bucketJSON `json:"histogram"`
+}
+
+type latencyJSON struct {
+	Min    float64 `json:"min"`
+	Median float64 `json:"median"`
+	P90    float64 `json:"p90"`
+	P99    float64 `json:"p99"`
+	Max    float64 `json:"max"`
+}
+
+type bucketJSON struct {
+	UpTo  float64 `json:"upToSeconds"`
+	Count int     `json:"count"`
+}
+
+type soakJSON struct {
+	Kept       float64 `json:"keptSeconds"`
+	Send       float64 `json:"sendEverySeconds"`
+	Receive    float64 `json:"receiveEverySeconds"`
+	Sent       int     `json:"sent"`
+	LongestGap float64 `json:"longestGapSeconds"`
+	Gaps       int     `json:"gaps"`
+}
+
+type refusalJSON struct {
+	ID      string  `json:"id"`
+	Server  string  `json:"server"`
+	Address string  `json:"address"`
+	Outcome string  `json:"outcome"`
+	Seconds float64 `json:"seconds"`
+	Title   string  `json:"title"`
+	Found   string  `json:"found"`
+}
+
+// Ids of verdicts and sides in the formats for machines.
+var (
+	verdictIDs = map[stompcheck.Verdict]string{
+		stompcheck.Accepted: "accepted", stompcheck.NotRefused: "not-refused",
+		stompcheck.Failed: "failed", stompcheck.Unfinished: "interrupted",
+	}
+	sideIDs = map[stompcheck.Side]string{
+		stompcheck.Ours: "ours", stompcheck.Theirs: "theirs", stompcheck.Between: "between", stompcheck.Unknown: "unknown",
+	}
+)
+
+func checksOf(own certs.Identity, begin time.Time, checks []*peerCheck) *checksJSON {
+	out := &checksJSON{document: newDocument("stompcheck"), OK: true, Node: nodeOf(own), Started: rfc3339(begin), Peers: []checkJSON{}}
+	for _, p := range checks {
+		out.OK = out.OK && p.status() == statusDone
+		out.Peers = append(out.Peers, checkOf(p))
+	}
+	return out
+}
+
+func checkOf(p *peerCheck) checkJSON {
+	out := checkJSON{ID: p.peer.Folder, Node: nodeOf(p.peer.Identity), Verdict: p.verdictID(), Status: p.status(),
+		Stages: []stageJSON{}, Addresses: []addressJSON{}, Refusals: []refusalJSON{}}
+	if p.err != nil {
+		out.Error = p.err.Error()
+		return out
+	}
+	r := p.report
+	out.Started, out.Seconds = rfc3339(r.Started), r.Took.Seconds()
+	if !r.OwnEnds.IsZero() {
+		out.OwnEnds = rfc3339(r.OwnEnds)
+	}
+	out.Stages = stagesOf(r.Common)
+	for _, a := range r.Addresses {
+		out.Addresses = append(out.Addresses, addressOf(a))
+	}
+	for _, f := range r.Refusals {
+		out.Refusals = append(out.Refusals, refusalJSON{f.ID, f.Server.String(), f.Address.String(), f.Outcome.String(), f.Took.Seconds(), f.Title, f.Found})
+	}
+	return out
+}
+
+// verdictID is the verdict as machines read it; what could not be tested failed.
+func (p *peerCheck) verdictID() string {
+	if p.err != nil {
+		return verdictIDs[stompcheck.Failed]
+	}
+	return verdictIDs[p.report.Verdict()]
+}
+
+func addressOf(a *stompcheck.AddressReport) addressJSON {
+	out := addressJSON{Server: a.Server.String(), Verdict: verdictIDs[a.Verdict], Linger: a.Linger.Seconds(), Stages: stagesOf(a.Stages)}
+	if a.Address.IsValid() {
+		out.Address = a.Address.String()
+	}
+	if s := a.Session; s != nil {
+		out.Session = &sessionJSON{s.Version, s.Suite, s.Group, rfc3339(s.Ends)}
+	}
+	if l := a.Load; l != nil {
+		out.Load = &loadJSON{l.Sent, l.Confirmed, l.Receipts, l.Took.Seconds(), l.PerSecond(),
+			latencyJSON{l.Min.Seconds(), l.Median.Seconds(), l.P90.Seconds(), l.P99.Seconds(), l.Max.Seconds()}, []bucketJSON{}}
+		for _, b := range l.Histogram {
+			out.Load.Histogram = append(out.Load.Histogram, bucketJSON{b.UpTo.Seconds(), b.Count})
+		}
+	}
+	if s := a.Soak; s != nil {
+		out.Soak = &soakJSON{s.Kept.Seconds(), s.Send.Seconds(), s.Receive.Seconds(), s.Sent, s.LongestGap.Seconds(), s.Gaps}
+	}
+	return out
+}
+
+func stagesOf(stages []stompcheck.Stage) []stageJSON {
+	out := []stageJSON{}
+	for _, s := range stages {
+		j := stageJSON{ID: string(s.ID), Outcome: s.Outcome.String(), Seconds: s.Took.Seconds(), Found: s.Found, StoppedBy: string(s.StoppedBy)}
+		if d := s.Diagnosis; d != nil {
+			j.Cause = &causeJSON{d.ID, sideIDs[d.Side], d.Title, d.Detail, d.Advice}
+		}
+		out = append(out, j)
+	}
+	return out
+}
+
+// emitLine prints a JSON document on one line.
+func (c *call) emitLine(v any) error {
+	data, err := encodeJSON(v)
+	if err != nil {
+		return err
+	}
+	var b bytes.Buffer
+	if err := json.Compact(&b, data); err != nil {
+		return err
+	}
+	b.WriteByte('\n')
+	_, err = c.out.Write(b.Bytes())
+	return err
+}
+
+// JUnit: a suite for each peer, a case for each stage of each address and for
+// each thing that the peer must refuse.
+
+type timedSuites struct {
+	XMLName  xml.Name     `xml:"testsuites"`
+	Name     string       `xml:"name,attr"`
+	Tests    int          `xml:"tests,attr"`
+	Failures int          `xml:"failures,attr"`
+	Errors   int          `xml:"errors,attr"`
+	Skipped  int          `xml:"skipped,attr"`
+	Suites   []timedSuite `xml:"testsuite"`
+}
+
+type timedSuite struct {
+	junitSuite
+	Time      string      `xml:"time,attr"`
+	Timestamp string      `xml:"timestamp,attr"`
+	Timed     []timedCase `xml:"testcase"`
+}
+
+type timedCase struct {
+	Class     string        `xml:"classname,attr"`
+	Name      string        `xml:"name,attr"`
+	Time      string        `xml:"time,attr"`
+	Failure   *junitMessage `xml:"failure"`
+	Error     *junitMessage `xml:"error"`
+	Skipped   *junitMessage `xml:"skipped"`
+	SystemOut string        `xml:"system-out,omitempty"`
+}
+
+func writeChecksJUnit(w io.Writer, begin time.Time, checks []*peerCheck) error {
+	suites := timedSuites{Name: programName + " stompcheck"}
+	for _, p := range checks {
+		suite := junitOf(p, begin)
+		suites.Suites = append(suites.Suites, suite)
+		suites.Tests += suite.Tests
+		suites.Failures += suite.Failures
+		suites.Errors += suite.Errors
+		suites.Skipped += suite.Skipped
+	}
+	data, err := xml.MarshalIndent(suites, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%s%s\n", xml.Header, data)
+	return err
+}
+
+func junitOf(p *peerCheck, begin time.Time) timedSuite {
+	suite := timedSuite{junitSuite: junitSuite{Name: safe(p.peer.Folder)}, Timestamp: rfc3339(begin)}
+	suite.Properties = []junitProperty{{"verdict", p.verdictID()}}
+	add := func(class, name string, o check.Outcome, took time.Duration, kind, text string) {
+		cs := timedCase{Class: safe(class), Name: safe(name), Time: seconds(took)}
+		switch o {
+		case check.Failed:
+			cs.Failure = &junitMessage{kind, safe(text)}
+			suite.Failures++
+		case check.Skipped:
+			cs.Skipped = &junitMessage{Message: safe(text)}
+			suite.Skipped++
+		default:
+			cs.SystemOut = safe(text)
+		}
+		suite.Timed = append(suite.Timed, cs)
+	}
+	stages := func(class string, list []stompcheck.Stage) {
+		for _, s := range list {
+			kind, text := "", s.Found
+			switch {
+			case s.Diagnosis != nil:
+				kind = s.Diagnosis.ID
+				text = strings.Join(nonEmpty(s.Found, "likely "+s.Diagnosis.Title, s.Diagnosis.Detail, "side: "+sideText(s.Diagnosis.Side), "to do: "+s.Diagnosis.Advice), "; ")
+			case s.StoppedBy != "":
+				text = "stopped by " + string(s.StoppedBy)
+			}
+			add(class, string(s.ID), s.Outcome, s.Took, kind, text)
+		}
+	}
+	if p.err != nil {
+		suite.Errors++
+		suite.Timed = append(suite.Timed, timedCase{Class: safe(p.peer.Folder), Name: "read", Time: seconds(0), Error: &junitMessage{"read", safe(p.err.Error())}})
+	} else {
+		suite.Time = seconds(p.report.Took)
+		stages(p.peer.Folder, p.report.Common)
+		for _, a := range p.report.Addresses {
+			stages(p.peer.Folder+" "+addressText(a), a.Stages)
+		}
+		for _, f := range p.report.Refusals {
+			add(p.peer.Folder+" "+f.Server.String()+" at "+f.Address.String(), "refuses "+f.ID, f.Outcome, f.Took, "not-refused", f.Title+": "+f.Found)
+		}
+	}
+	if suite.Time == "" {
+		suite.Time = seconds(0)
+	}
+	suite.Tests = len(suite.Timed)
+	return suite
+}
+
+func nonEmpty(list ...string) []string {
+	var out []string
+	for _, s := range list {
+		if s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// seconds is a duration for JUnit.
+func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 6, 64) }
+
+// Prometheus text exposition format 0.0.4.
+
+// label is a label of a sample; values are escaped when they are written.
+type label struct{ name, value string }
+
+// promLabel escapes as the exposition format demands: backslash, line feed and
+// double quote. What is not printable has been made so by safe.
+var promLabel = strings.NewReplacer(`\`, `\\`, "\n", `\n`, `"`, `\"`)
+
+// metrics gathers samples by metric, since all samples of one stand together.
+type metrics struct {
+	order   []string
+	help    map[string]string
+	samples map[string][]string
+}
+
+func (m *metrics) add(name, help string, value float64, labels ...label) {
+	if m.help == nil {
+		m.help, m.samples = map[string]string{}, map[string][]string{}
+	}
+	if _, ok := m.help[name]; !ok {
+		m.order = append(m.order, name)
+		m.help[name] = help
+	}
+	var parts []string
+	for _, l := range labels {
+		parts = append(parts, l.name+`="`+promLabel.Replace(safe(l.value))+`"`)
+	}
+	set := ""
+	if len(parts) > 0 {
+		set = "{" + strings.Join(parts, ",") + "}"
+	}
+	m.samples[name] = append(m.samples[name], metricPrefix+name+set+" "+strconv.FormatFloat(value, 'g', -1, 64))
+}
+
+const metricPrefix = "swptpeer_stompcheck_"
+
+func (m *metrics) writeTo(w io.Writer) error {
+	var b strings.Builder
+	for _, name := range m.order {
+		fmt.Fprintf(&b, "# HELP %s%s %s\n# TYPE %s%s gauge\n", metricPrefix, name, m.help[name], metricPrefix, name)
+		for _, s := range m.samples[name] {
+			b.WriteString(s + "\n")
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func writePrometheus(w io.Writer, now time.Time, checks []*peerCheck) error {
+	var m metrics
+	m.add("finished_time_seconds", "When the test ended, in seconds of Unix time.", float64(now.Unix()))
+	for _, p := range checks {
+		peer := label{"peer", p.peer.Folder}
+		m.add("up", "Whether every check of the peer passed.", truth(p.status() == statusDone), peer)
+		for _, v := range []stompcheck.Verdict{stompcheck.Accepted, stompcheck.NotRefused, stompcheck.Failed, stompcheck.Unfinished} {
+			m.add("verdict", "1 for the verdict of the peer, 0 for the others.", truth(p.verdictID() == verdictIDs[v]), peer, label{"verdict", verdictIDs[v]})
+		}
+		if p.err == nil {
+			m.addReport(p.report, peer)
+		}
+	}
+	return m.writeTo(w)
+}
+
+func (m *metrics) addReport(r *stompcheck.Report, peer label) {
+	m.add("duration_seconds", "How long the test of the peer took.", r.Took.Seconds(), peer)
+	if !r.OwnEnds.IsZero() {
+		m.add("own_certificate_end_time_seconds", "When our server certificate ends, in seconds of Unix time.", float64(r.OwnEnds.Unix()), peer)
+	}
+	m.addStages(r.Common, peer)
+	for _, a := range r.Addresses {
+		where := []label{peer, {"server", a.Server.String()}}
+		if a.Address.IsValid() {
+			where = append(where, label{"address", a.Address.String()})
+		}
+		m.add("address_up", "Whether every stage at the address passed.", truth(a.Verdict == stompcheck.Accepted || a.Verdict == stompcheck.NotRefused), where...)
+		m.addStages(a.Stages, where...)
+		if a.Session != nil {
+			m.add("peer_certificate_end_time_seconds", "When the certificate of the peer's server ends, in seconds of Unix time.", float64(a.Session.Ends.Unix()), where...)
+		}
+		if l := a.Load; l != nil {
+			m.add("messages_sent", "Messages that were sent.", float64(l.Sent), where...)
+			m.add("messages_confirmed", "Messages that were confirmed.", float64(l.Confirmed), where...)
+			m.add("messages_per_second", "Rate of confirmed messages.", l.PerSecond(), where...)
+			for _, q := range []struct {
+				name string
+				d    time.Duration
+			}{{"0", l.Min}, {"0.5", l.Median}, {"0.9", l.P90}, {"0.99", l.P99}, {"1", l.Max}} {
+				m.add("latency_seconds", "Time from a message to the receipt that confirmed it.", q.d.Seconds(), append(where[:len(where):len(where)], label{"quantile", q.name})...)
+			}
+		}
+		if s := a.Soak; s != nil {
+			m.add("longest_gap_seconds", "Longest silence of the server while the connection was kept.", s.LongestGap.Seconds(), where...)
+			m.add("gaps", "Silences that were longer than the heart-beats agreed on.", float64(s.Gaps), where...)
+		}
+	}
+	for _, f := range r.Refusals {
+		if f.Outcome != check.Skipped {
+			m.add("refused", "Whether the peer refused what it must.", truth(f.Outcome == check.Passed),
+				peer, label{"server", f.Server.String()}, label{"address", f.Address.String()}, label{"attempt", f.ID})
+		}
+	}
+}
+
+func (m *metrics) addStages(stages []stompcheck.Stage, where ...label) {
+	for _, s := range stages {
+		if s.Outcome == check.Skipped {
+			continue
+		}
+		here := append(where[:len(where):len(where)], label{"stage", string(s.ID)})
+		m.add("stage_success", "Whether the stage passed; stages that did not run have no sample.", truth(s.Outcome == check.Passed), here...)
+		m.add("stage_duration_seconds", "How long the stage took.", s.Took.Seconds(), here...)
+		if d := s.Diagnosis; d != nil {
+			m.add("failure_cause", "The likely cause of a failed stage.", 1, append(here[:len(here):len(here)], label{"cause", d.ID}, label{"side", sideIDs[d.Side]})...)
+		}
+	}
+}
+
+// Nagios: one line with performance data, and the exit status of a plugin
+// (Nagios plugin development guidelines).
+
+const (
+	nagiosOK = iota
+	nagiosWarning
+	nagiosCritical
+	nagiosUnknown
+)
+
+var nagiosWords = []string{"OK", "WARNING", "CRITICAL", "UNKNOWN"}
+
+// nagiosSoon is how many days before the end of a certificate the warning
+// begins.
+const nagiosSoon = 30
+
+// nagios turns whatever came of the tests into one line: unknown, if they were
+// not made or not finished.
+func (c *call) nagios(checks []*peerCheck, err error) error {
+	state, text, perf := nagiosUnknown, "", ""
+	if t, ok := errors.AsType[*tested](err); err == nil || ok && t.status != statusInterrupted {
+		state, text, perf = nagiosOf(checks, c.sys.now())
+	} else {
+		text = message(err)
+	}
+	line := "STOMPCHECK " + nagiosWords[state] + " - " + nagiosText(text)
+	if perf != "" {
+		line += " | " + perf
+	}
+	c.out.printf("%s\n", raw(line))
+	if state == nagiosOK {
+		return nil
+	}
+	return &tested{reported: &reported{}, status: state}
+}
+
+// nagiosText keeps text on its side of the bar that begins the performance data.
+func nagiosText(s string) string { return strings.ReplaceAll(safe(s), "|", "/") }
+
+// nagiosOf is the state that follows from the tests, in words, and the
+// performance data.
+func nagiosOf(checks []*peerCheck, now time.Time) (state int, text, perf string) {
+	var parts, data []string
+	for _, p := range checks {
+		id := shortID(p.peer.Folder)
+		if p.status() != statusDone {
+			state = nagiosCritical
+			parts = append(parts, id+": "+p.oneLine())
+		}
+		if p.err != nil {
+			continue
+		}
+		data = append(data, fmt.Sprintf("'%s_time'=%.3fs;;;0", p.peer.Folder, p.report.Took.Seconds()))
+		for _, e := range certificateEnds(p.report) {
+			days := int(math.Floor(e.at.Sub(now).Hours() / 24))
+			data = append(data, fmt.Sprintf("'%s_%s_days'=%d;%d:;0:", p.peer.Folder, e.whose, days, nagiosSoon))
+			if days < nagiosSoon && state == nagiosOK {
+				state = nagiosWarning
+			}
+			if days < nagiosSoon {
+				parts = append(parts, fmt.Sprintf("%s: the server certificate of %s ends %s", id, e.whose, rfc3339(e.at)))
+			}
+		}
+	}
+	if len(parts) == 0 {
+		parts = []string{summaryOf(checks)}
+	}
+	return state, strings.Join(parts, "; "), strings.Join(data, " ")
+}
+
+type certificateEnd struct {
+	whose string // "own" or "peer"
+	at    time.Time
+}
+
+// certificateEnds are when our certificate and the first to end of the peer's
+// servers do.
+func certificateEnds(r *stompcheck.Report) []certificateEnd {
+	var out []certificateEnd
+	if !r.OwnEnds.IsZero() {
+		out = append(out, certificateEnd{"own", r.OwnEnds})
+	}
+	var first time.Time
+	for _, a := range r.Addresses {
+		if a.Session != nil && (first.IsZero() || a.Session.Ends.Before(first)) {
+			first = a.Session.Ends
+		}
+	}
+	if !first.IsZero() {
+		out = append(out, certificateEnd{"peer", first})
+	}
+	return out
+}
