@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"os"
@@ -69,6 +70,10 @@ func finish(f *durable.NewFile, data []byte) error {
 
 // readFile reads a small input file; "-" is standard input.
 func (c *call) readFile(path string, limit int64) ([]byte, error) {
+	return interruptibly(c.ctx, func() ([]byte, error) { return c.readFileNow(path, limit) })
+}
+
+func (c *call) readFileNow(path string, limit int64) ([]byte, error) {
 	if path == "-" {
 		return readLimited(c.std.in, "standard input", limit)
 	}
@@ -105,4 +110,26 @@ func (c *call) readRequest(path string) (*certs.Request, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return req, nil
+}
+
+// interruptibly does something that may wait for somebody else, such as
+// reading from a pipe, and ends the wait when the run is interrupted. Such a
+// wait cannot be called off; it ends with the process.
+func interruptibly[T any](ctx context.Context, do func() (T, error)) (T, error) {
+	type outcome struct {
+		value T
+		err   error
+	}
+	ch := make(chan outcome, 1)
+	go func() {
+		value, err := do()
+		ch <- outcome{value, err}
+	}()
+	select {
+	case o := <-ch:
+		return o.value, o.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
 }

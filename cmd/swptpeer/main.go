@@ -5,12 +5,13 @@
 // node directory must be is decided by the packages below certs, bundle and
 // stompcheck, and every verdict printed here is one of theirs.
 //
-// The files: run.go builds the command and runs it once, args.go reads the
-// argument list, exit.go gives every failure its exit status and its hint,
-// tui.go has all rules about what may reach a terminal, terminal.go asks,
-// password.go finds passwords, output.go writes JSON, report.go and formats.go
+// The files: run.go runs the command once, args.go reads the argument list,
+// call.go is one command being carried out, exit.go gives every failure its
+// exit status and its hint, tui.go has all rules about what may reach a
+// terminal, terminal.go asks, password.go finds passwords, files.go and trust.go
+// read what the operator names, output.go writes JSON, report.go and formats.go
 // print verdicts, help.go and completion.go describe the command itself. Each
-// other file is one group of commands; aliases.go has the names of the scripts
+// other file is a group of commands; aliases.go has the names of the scripts
 // that this command replaces.
 package main
 

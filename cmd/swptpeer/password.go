@@ -125,22 +125,10 @@ func (p *passwordSource) given() (password []byte, ok bool, err error) {
 	if p.kept != nil {
 		return slices.Clone(p.kept), true, nil
 	}
-	var data []byte
-	switch {
-	case p.path != "":
-		data, err = p.fromFile()
-	case strings.HasSuffix(p.flag, "-stdin"):
-		data, err = readLimited(p.c.std.in, "standard input", maxPassword+2)
-	case strings.HasSuffix(p.flag, "-fd"):
-		data, err = p.fromDescriptor()
-	default:
-		// Set and empty is as good as not set.
-		value := p.c.sys.env(p.env)
-		if value == "" {
-			return nil, false, nil
-		}
-		data = []byte(value)
+	if p.flag == "" && p.c.sys.env(p.env) == "" {
+		return nil, false, nil // set and empty is as good as not set
 	}
+	data, err := interruptibly(p.c.ctx, p.source)
 	if err != nil {
 		return nil, false, fmt.Errorf("reading the password: %w", err)
 	}
@@ -150,6 +138,19 @@ func (p *passwordSource) given() (password []byte, ok bool, err error) {
 	}
 	p.kept = slices.Clone(password)
 	return password, true, nil
+}
+
+// source reads from where the password is said to be.
+func (p *passwordSource) source() ([]byte, error) {
+	switch {
+	case p.path != "":
+		return p.fromFile()
+	case strings.HasSuffix(p.flag, "-stdin"):
+		return readLimited(p.c.std.in, "standard input", maxPassword+2)
+	case strings.HasSuffix(p.flag, "-fd"):
+		return p.fromDescriptor()
+	}
+	return []byte(p.c.sys.env(p.env)), nil
 }
 
 func (p *passwordSource) fromFile() ([]byte, error) {

@@ -315,6 +315,16 @@ func TestTerminalInterrupt(t *testing.T) {
 	s.typed("\x03")
 	s.check(statusInterrupted, "interrupted")
 	unchanged()
+
+	// While it reads from the terminal itself.
+	for _, args := range [][]string{{"bundle", "verify", "-"}, {"cert", "inspect", "-"}, {"key", "public", "--key", "private/root-ca.key", "--password-stdin"}} {
+		s := startSession(t, node, nil, nil, args...)
+		s.typed("something\n")
+		s.expect("something")
+		time.Sleep(100 * time.Millisecond) // for the process to be up and reading
+		s.typed("\x03")
+		s.check(statusInterrupted, "interrupted")
+	}
 }
 
 // TestTerminalQuestionsOfInit: what the flags do not say is asked.
