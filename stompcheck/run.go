@@ -135,8 +135,7 @@ func (t *Tester) test(ctx context.Context, rep *AddressReport, own *Diagnosis) {
 		r.do(ctx, StageChain, nil)
 		r.do(ctx, StageIdentity, nil)
 	} else {
-		chain := r.judgeChain()
-		r.do(ctx, StageChain, func() (string, *failure) { return r.chainFound(), chain })
+		r.do(ctx, StageChain, func() (string, *failure) { return r.chainFound(), r.judgeChain() })
 		stopped := r.stopped
 		r.stopped = ""
 		r.do(ctx, StageIdentity, r.identity)

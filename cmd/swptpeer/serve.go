@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -78,15 +79,11 @@ func runServe(c *call) error {
 	if err := c.checkServerKeyPair(own, d); err != nil {
 		return err
 	}
-	destination, err := c.ownDestination(d)
+	conf, err := c.serverConfig(d, own)
 	if err != nil {
 		return err
 	}
-	conf := server.Config{
-		Own: d.Identity(), Root: d.Root().Certificate, Certificate: own, Destination: destination,
-		Lookup:        func(id string) (server.Peer, error) { return lookupPeer(d, id) },
-		RequireActive: c.cli.Bool("require-active"), MaxConnections: most, Now: c.sys.now,
-	}
+	conf.RequireActive, conf.MaxConnections = c.cli.Bool("require-active"), most
 	if dir := c.cli.String("store"); dir != "" {
 		s, err := newMessageStore(dir, c.sys.now)
 		if err != nil {
@@ -114,6 +111,16 @@ func runServe(c *call) error {
 	}
 	c.printListening(ln.Addr())
 	return s.Serve(ctx, ln)
+}
+
+// serverConfig is that of a server of this node, whose peers are as the directory
+// says at the moment when they connect.
+func (c *call) serverConfig(d *nodedir.Dir, own tls.Certificate) (server.Config, error) {
+	destination, err := c.ownDestination(d)
+	return server.Config{
+		Own: d.Identity(), Root: d.Root().Certificate, Certificate: own, Destination: destination, Now: c.sys.now,
+		Lookup: func(id string) (server.Peer, error) { return lookupPeer(d, id) },
+	}, err
 }
 
 // lookupPeer reads afresh what the directory says about a client.

@@ -273,7 +273,12 @@ func (c *call) stompcheck() ([]*peerCheck, error) {
 	}
 	var finished func(*peerCheck)
 	if c.text() {
-		finished = func(p *peerCheck) { c.printCheck(p) }
+		finished = func(p *peerCheck) {
+			if p != checks[0] {
+				c.say("\n")
+			}
+			c.printCheck(p)
+		}
 	}
 	begin := c.sys.now()
 	runChecks(c.ctx, checks, plan.atOnce(), show, finished)
@@ -302,7 +307,7 @@ func (c *call) emitChecks(own certs.Identity, begin time.Time, checks []*peerChe
 				passed++
 			}
 		}
-		c.say("%d of %s passed\n", passed, plural(len(checks), "peer"))
+		c.say("\n%d of %s passed\n", passed, plural(len(checks), "peer"))
 	}
 	return nil
 }

@@ -29,7 +29,7 @@ func (c *call) printCheck(p *peerCheck) {
 	}
 	c.out.printf("%s\n", raw(c.out.paint(strong, safe(title))))
 	if p.err != nil {
-		c.out.printf("  %s %s\n\n", raw(c.out.paint(bad, "error:")), raw(fold(p.err.Error(), pageWidth, 9)))
+		c.out.printf("  %s %s\n", raw(c.out.paint(bad, "error:")), raw(fold(p.err.Error(), pageWidth, 9)))
 		return
 	}
 	r := p.report
@@ -45,7 +45,7 @@ func (c *call) printCheck(p *peerCheck) {
 		}
 		c.printRefusal(f)
 	}
-	c.out.printf("  %s %s\n\n", raw(c.out.paint(strong, "verdict:")), raw(c.verdictText(p)))
+	c.out.printf("  %s %s\n", raw(c.out.paint(strong, "verdict:")), raw(c.verdictText(p)))
 }
 
 func (c *call) printAddress(a *stompcheck.AddressReport) {
@@ -217,8 +217,10 @@ func tookText(d time.Duration) string {
 	switch {
 	case d <= 0:
 		return ""
+	case d < time.Millisecond:
+		return fmt.Sprintf("%d µs", max(1, d.Microseconds()))
 	case d < 10*time.Millisecond:
-		return fmt.Sprintf("%.2f ms", float64(d)/float64(time.Millisecond))
+		return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond))
 	case d < time.Second:
 		return fmt.Sprintf("%d ms", d.Milliseconds())
 	case d < time.Minute:
