@@ -15,6 +15,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -731,5 +732,37 @@ func TestAuditInterrupted(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// An audit while others change the directory sees nothing wrong.
+func TestAuditWhileChanging(t *testing.T) {
+	d := openNode(t, "aa")
+	done := make(chan struct{})
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		defer close(done)
+		for range 8 {
+			s := newStranger(t, certs.CreditorsAgent, "")
+			if _, err := d.SignPeer(t.Context(), SignRequest{Bundle: s.bundle(t, "2026-11-23", nil)}, keyOf(t, d)); err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	audits := 0
+	for running := true; running; audits++ {
+		select {
+		case <-done:
+			running = false
+		default:
+		}
+		if r := audit(t, d, AuditOptions{Quick: true}); !r.OK(false) {
+			t.Errorf("audit %d: %v", audits, r.Err())
+		}
+	}
+	wg.Wait()
+	if r := audit(t, d, AuditOptions{}); !slices.Equal(failedRules(r), referenceFindings) || audits < 2 {
+		t.Errorf("%d audits; at the end, breaches of %v", audits, failedRules(r))
 	}
 }
