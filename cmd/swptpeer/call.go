@@ -298,8 +298,8 @@ func (c *call) days() (int, error) {
 
 func parseDays(what, s string) (int, error) {
 	n, err := strconv.Atoi(s)
-	if err != nil || n < 1 {
-		return 0, usagef("%s: found %q, expected a number of days, 1 or more", what, s)
+	if err != nil || n < 1 || n > nodedir.MaxServerDays {
+		return 0, usagef("%s: found %q, expected a number of days from 1 to %d", what, s, nodedir.MaxServerDays)
 	}
 	return n, nil
 }

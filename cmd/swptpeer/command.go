@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -165,6 +166,7 @@ func daysFlag() cli.Flag {
 	return &cli.StringFlag{Name: "days", Value: "365", Usage: "the certificate is valid for `N` days"}
 }
 
+// flags joins flags and lists of them.
 func flags(lists ...any) []cli.Flag {
 	var out []cli.Flag
 	for _, l := range lists {
@@ -173,6 +175,8 @@ func flags(lists ...any) []cli.Flag {
 			out = append(out, l)
 		case []cli.Flag:
 			out = append(out, l...)
+		default:
+			panic(fmt.Sprintf("flags: found %T, expected a flag or a list of flags", l))
 		}
 	}
 	return out

@@ -118,7 +118,7 @@ func runDemo(c *call) (err error) {
 			Checks []checkJSON `json:"checks"`
 		}{newDocument("demo"), true, d.shown, took.Seconds(), kept, []checkJSON{checkOf(d.checks[0]), checkOf(d.checks[1])}})
 	}
-	c.say("\n%s in %.1f s: two nodes, registered with each other, and both directions proven.\n", raw(c.out.paint(good, "Done")), took.Seconds())
+	c.say("\n%s in %.1f s: two nodes, registered with each other, both directions proven.\n", raw(c.out.paint(good, "Done")), took.Seconds())
 	if c.cli.Bool("keep") {
 		c.say("The nodes, and their passwords, are in %s\n", base)
 	}
@@ -212,7 +212,7 @@ func (d *demo) makeBundles() error {
 	var pins, commands []string
 	for _, n := range d.nodes() {
 		pin := certs.KeyFingerprint(n.dir.Root().RawSubjectPublicKeyInfo)
-		pins = append(pins, n.name+".zip  key "+pin)
+		pins = append(pins, n.name+".zip  "+pin)
 		commands = append(commands, fmt.Sprintf("swptpeer bundle create %s.zip --dir %s --password-file %s.pw", n.name, n.name, n.name))
 		if err := d.verify(n, pin); err != nil {
 			return err

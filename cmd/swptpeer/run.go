@@ -19,7 +19,10 @@ import (
 func run(ctx context.Context, sys system, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	a := &app{sys: sys, std: streams{stdin, stdout, stderr}}
 	args = a.startedAs(args)
-	noColor := slices.Contains(beforeDashes(args), "--no-color")
+	// Known before anything else, because a mistake in the arguments is printed too.
+	noColor := slices.ContainsFunc(beforeDashes(args), func(arg string) bool {
+		return slices.Contains([]string{"-no-color", "--no-color", "--no-color=true"}, arg)
+	})
 	a.out = newPrinter(stdout, sys, noColor)
 	a.err = newPrinter(stderr, sys, noColor)
 
