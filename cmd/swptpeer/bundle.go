@@ -28,7 +28,7 @@ func bundleCommands() *command {
 				short: "make the node's info-bundle",
 				description: "Packs and signs what is in nodeinfo/. The date in updated-at.txt moves forward if the content changed since the last " +
 					"bundle, and stays otherwise; names that begin with a dot are left out. The same directory and key give the same bytes. " +
-					"SOURCE_DATE_EPOCH (seconds since 1970) sets the clock.",
+					"SOURCE_DATE_EPOCH (seconds since 1970) is the time of the files inside; otherwise it follows from updated-at.txt.",
 				examples: []string{"swptpeer bundle create my-bundle.zip --password-file pw"},
 				fails:    "refused: the file exists, nodeinfo/ holds what may not be published, or the clock is wrong",
 				flags:    flags(overwriteFlag(), signFlags()),

@@ -122,8 +122,13 @@ func (c *call) dir() string {
 
 // options are those of every use of the node directory.
 func (c *call) options() nodedir.Options {
+	var sourceDate time.Time
+	if c.epoch != nil {
+		sourceDate = *c.epoch
+	}
 	return nodedir.Options{
-		Now: c.now,
+		Now:        c.now,
+		SourceDate: sourceDate,
 		OnWait: func(holder string) {
 			text := "waiting for another process that is changing this directory"
 			if holder != "" {
@@ -142,17 +147,11 @@ func (c *call) options() nodedir.Options {
 	}
 }
 
-// now is the clock, which SOURCE_DATE_EPOCH sets for what has to be
-// reproducible.
-func (c *call) now() time.Time {
-	if c.epoch != nil {
-		return *c.epoch
-	}
-	return c.sys.now()
-}
+func (c *call) now() time.Time { return c.sys.now() }
 
-// readEpoch reads SOURCE_DATE_EPOCH (reproducible-builds.org), for the one
-// command whose result has to be the same on every machine.
+// readEpoch reads SOURCE_DATE_EPOCH (reproducible-builds.org), the time that
+// every file in a new bundle gets. It is not the clock: what updated-at.txt says
+// follows from the content and the real date.
 func (c *call) readEpoch() error {
 	s := c.sys.env("SOURCE_DATE_EPOCH")
 	if s == "" {
