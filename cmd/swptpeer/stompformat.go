@@ -33,9 +33,7 @@ func (c *call) printCheck(p *peerCheck) {
 		return
 	}
 	r := p.report
-	for _, s := range r.Common {
-		c.printStage(s)
-	}
+	c.printStages(r.Common)
 	for _, a := range r.Addresses {
 		c.printAddress(a)
 	}
@@ -52,9 +50,7 @@ func (c *call) printAddress(a *stompcheck.AddressReport) {
 	if !c.quiet || a.Verdict == stompcheck.Failed {
 		c.out.printf(" %s\n", addressText(a))
 	}
-	for _, s := range a.Stages {
-		c.printStage(s)
-	}
+	c.printStages(a.Stages)
 	if a.Load != nil {
 		c.printLoad(a.Load)
 	}
@@ -76,7 +72,18 @@ var optionalStages = map[stompcheck.StageID]bool{
 	stompcheck.StageLinger: true, stompcheck.StageProbe: true, stompcheck.StageLoad: true, stompcheck.StageSoak: true,
 }
 
-func (c *call) printStage(s stompcheck.Stage) {
+// printStages prints stages, and a cause once however many of them it failed.
+func (c *call) printStages(stages []stompcheck.Stage) {
+	said := map[string]bool{}
+	for _, s := range stages {
+		c.printStage(s, s.Diagnosis != nil && !said[s.Diagnosis.ID])
+		if s.Diagnosis != nil {
+			said[s.Diagnosis.ID] = true
+		}
+	}
+}
+
+func (c *call) printStage(s stompcheck.Stage, explain bool) {
 	if s.Outcome == check.Skipped && s.StoppedBy == "" && optionalStages[s.ID] && s.Found == stompcheck.NotAskedFor {
 		return
 	}
@@ -88,7 +95,7 @@ func (c *call) printStage(s stompcheck.Stage) {
 		found = "stopped by " + string(s.StoppedBy)
 	}
 	c.printRow(string(s.ID), s.Outcome, s.Took, found)
-	if d := s.Diagnosis; d != nil {
+	if d := s.Diagnosis; explain {
 		line := func(label, text string) {
 			if text != "" {
 				c.out.printf("      %-7s %s\n", raw(label), raw(fold(text, pageWidth, 14)))
@@ -138,23 +145,25 @@ func (c *call) printRefusal(f stompcheck.Refusal) {
 
 // verdictText says what was proven of a peer and no more.
 func (c *call) verdictText(p *peerCheck) string {
+	// The words that are painted are the first, and fold breaks no line there.
+	said := func(st style, word, rest string) string {
+		const indent = len("  verdict: ")
+		text := fold(word+rest, pageWidth, indent)
+		return c.out.paint(st, word) + strings.TrimPrefix(text, word)
+	}
 	switch v := p.report.Verdict(); v {
 	case stompcheck.Accepted:
-		return c.out.paint(good, "accepted") + ": the peer confirmed what was sent"
+		return said(good, "accepted", ": the peer confirmed what was sent")
 	case stompcheck.NotRefused:
-		linger := time.Duration(0)
-		for _, a := range p.report.Addresses {
-			linger = a.Linger
-		}
-		text := c.out.paint(good, "not refused") + " within " + spanText(linger) + "; only a probe (--probe smp) proves acceptance"
+		linger := p.report.Addresses[0].Linger
 		if linger == 0 {
-			text = c.out.paint(good, "connected") + "; a late refusal was not waited for (--linger)"
+			return said(good, "connected", "; a late refusal was not waited for (--linger), and only a probe (--probe smp) proves acceptance")
 		}
-		return text
+		return said(good, "not refused", " within "+linger.String()+"; only a probe (--probe smp) proves acceptance")
 	case stompcheck.Unfinished:
-		return c.out.paint(warned, "interrupted") + " before it was done"
+		return said(warned, "interrupted", " before it was done")
 	}
-	return c.out.paint(bad, "failed") + ": " + fold(p.oneLine(), pageWidth, 11)
+	return said(bad, "failed", ": "+p.oneLine())
 }
 
 // oneLine is what came of a test, in a few words.
@@ -229,14 +238,6 @@ func tookText(d time.Duration) string {
 		return fmt.Sprintf("%.1f min", d.Minutes())
 	}
 	return fmt.Sprintf("%.1f h", d.Hours())
-}
-
-// spanText is a time that somebody asked for.
-func spanText(d time.Duration) string {
-	if d%time.Second == 0 && d < time.Minute {
-		return fmt.Sprintf("%d s", int(d.Seconds()))
-	}
-	return d.String()
 }
 
 // fold makes text safe and breaks it into lines of at most width columns, the
