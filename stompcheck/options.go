@@ -85,6 +85,21 @@ type Options struct {
 	OnStage func(server manifest.Server, address netip.AddrPort, s Stage)
 }
 
+// asks reports whether a stage is wanted; most always are.
+func (o *Options) asks(id StageID) bool {
+	switch id {
+	case StageLinger:
+		return o.Linger > 0
+	case StageProbe:
+		return o.Probe.make != nil && o.Count == 0
+	case StageLoad:
+		return o.Probe.make != nil && o.Count > 0
+	case StageSoak:
+		return o.Soak > 0
+	}
+	return true
+}
+
 func (o *Options) complete() error {
 	if o.Timeout < 0 || o.Soak < 0 || o.Rate < 0 {
 		return errors.New("a timeout, duration or rate is negative")

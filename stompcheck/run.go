@@ -90,18 +90,14 @@ func (r *run) do(ctx context.Context, id StageID, f func() (found string, fail *
 
 // skip records a stage that was not asked for.
 func (r *run) skip(id StageID) {
-	if r.stopped != "" {
-		r.add(Stage{ID: id, Outcome: check.Skipped, StoppedBy: r.stopped})
-		return
-	}
 	r.add(Stage{ID: id, Outcome: check.Skipped, Found: NotAskedFor})
 }
 
 // skipFrom records every stage from id on as skipped.
-func (r *run) skipFrom(id StageID) {
+func (r *run) skipFrom(ctx context.Context, id StageID) {
 	for _, s := range addressStages[slices.Index(addressStages, id):] {
-		if r.interrupted {
-			r.add(Stage{ID: s, Outcome: check.Skipped, Found: wasInterrupted})
+		if r.t.o.asks(s) {
+			r.do(ctx, s, nil) // never called: the test is stopped or interrupted
 		} else {
 			r.skip(s)
 		}
@@ -144,29 +140,18 @@ func (t *Tester) test(ctx context.Context, rep *AddressReport, own *Diagnosis) {
 		}
 	}
 	r.do(ctx, StageConnect, func() (string, *failure) { return r.connect(ctx) })
-	if t.o.Linger > 0 {
-		r.do(ctx, StageLinger, func() (string, *failure) { return r.linger(ctx) })
-	} else {
-		r.skip(StageLinger)
-	}
-	switch {
-	case t.o.Probe.make == nil:
-		r.skip(StageProbe)
-		r.skip(StageLoad)
-	case t.o.Probe.once && r.stopped == "" && !r.interrupted && ctx.Err() == nil && !t.sent.CompareAndSwap(false, true):
-		r.add(Stage{ID: StageProbe, Outcome: check.Skipped, Found: "the message is sent once, and went to another address"})
-		r.skip(StageLoad)
-	case t.o.Count > 0:
-		r.skip(StageProbe)
-		r.do(ctx, StageLoad, func() (string, *failure) { return r.load(ctx) })
-	default:
-		r.do(ctx, StageProbe, func() (string, *failure) { return r.probe(ctx) })
-		r.skip(StageLoad)
-	}
-	if t.o.Soak > 0 {
-		r.do(ctx, StageSoak, func() (string, *failure) { return r.soak(ctx) })
-	} else {
-		r.skip(StageSoak)
+	for _, s := range []struct {
+		id  StageID
+		run func(context.Context) (string, *failure)
+	}{{StageLinger, r.linger}, {StageProbe, r.probe}, {StageLoad, r.load}, {StageSoak, r.soak}} {
+		switch {
+		case !t.o.asks(s.id):
+			r.skip(s.id)
+		case s.id == StageProbe && t.o.Probe.once && r.stopped == "" && ctx.Err() == nil && !t.sent.CompareAndSwap(false, true):
+			r.add(Stage{ID: s.id, Outcome: check.Skipped, Found: "the message is sent once, and went to another address"})
+		default:
+			r.do(ctx, s.id, func() (string, *failure) { return s.run(ctx) })
+		}
 	}
 	r.do(ctx, StageDisconnect, func() (string, *failure) { return r.disconnect(ctx) })
 	r.do(ctx, StageClose, func() (string, *failure) { return r.finish(ctx) })

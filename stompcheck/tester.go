@@ -188,7 +188,7 @@ func (t *Tester) resolve(ctx context.Context, server manifest.Server) []*Address
 		r.add(Stage{ID: StageDNS, Outcome: check.Failed, Took: took, Found: err.Error(), Diagnosis: classifyResolve(err)})
 	}
 	if len(a.Stages) > 0 {
-		r.skipFrom(StageTCP)
+		r.skipFrom(ctx, StageTCP)
 		r.conclude()
 		return []*AddressReport{a}
 	}
