@@ -1,0 +1,122 @@
+// Package batch judges many info-bundles at once. It is for pipelines that check
+// a folder of them in one call.
+//
+// [Judge] opens and judges several at a time and returns the results in the
+// order of the items. Every item has a result, whatever becomes of the others.
+// Memory is bounded by what one bundle may take ([bundle.Verify]) times the number
+// that are judged at a time, and by the reports; of the bundles nothing is kept.
+//
+// Nothing is decided here: the verdict of an item is its report's.
+package batch
+
+import (
+	"context"
+	"crypto/sha256"
+	"runtime"
+	"sync"
+
+	"github.com/swaptacular/swptpeer/bundle"
+	"github.com/swaptacular/swptpeer/bundle/source"
+	"github.com/swaptacular/swptpeer/certs"
+	"github.com/swaptacular/swptpeer/certs/check"
+)
+
+const (
+	// MaxOpen is how many items are being opened or judged at a time. Web
+	// servers take so many connections from one client.
+	MaxOpen = 8
+	// MaxJudged is how many of them are judged at a time, on a machine with so
+	// many processors. It bounds the memory to 4 times [bundle.MaxNodeInfo].
+	MaxJudged = 4
+)
+
+// Options of [Judge].
+type Options struct {
+	Opener *source.Opener       // required
+	Verify bundle.VerifyOptions // Name is set for every item
+	// Done is called after every item with how many are done; not by two
+	// goroutines at once.
+	Done func(done int)
+}
+
+// Result is what became of one item. Either there is a report, or Err says why
+// there is none; or both, if the item could not be read to its end.
+type Result struct {
+	Name   string
+	Report *check.Report
+	Err    error
+	// SHA256 of the file; nil if it could not be read or is larger than any
+	// bundle.
+	SHA256 *[sha256.Size]byte
+	// Node is whose bundle it is, and Fingerprint and UpdatedAt what it says,
+	// if it was accepted.
+	Node        certs.Identity
+	Fingerprint string
+	UpdatedAt   bundle.UpdatedAt
+}
+
+// Judge judges the items. When ctx ends, no further ones are begun and the error
+// is that of ctx.
+func Judge(ctx context.Context, items []source.Item, opts Options) ([]Result, error) {
+	results := make([]Result, len(items))
+	next := make(chan int)
+	judging := make(chan struct{}, min(runtime.GOMAXPROCS(0), MaxJudged))
+	var mu sync.Mutex
+	done := 0
+	var wg sync.WaitGroup
+	for range min(MaxOpen, len(items)) {
+		wg.Go(func() {
+			for i := range next {
+				results[i] = judge(ctx, items[i], opts, judging)
+				if opts.Done != nil {
+					mu.Lock()
+					done++
+					opts.Done(done)
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	for i := range items {
+		select {
+		case next <- i:
+			continue
+		case <-ctx.Done():
+		}
+		break
+	}
+	close(next)
+	wg.Wait()
+	return results, ctx.Err()
+}
+
+func judge(ctx context.Context, it source.Item, opts Options, judging chan struct{}) Result {
+	res := Result{Name: it.Name}
+	f, err := opts.Opener.Open(ctx, it)
+	if err != nil {
+		res.Err = err
+		return res
+	}
+	defer f.Close()
+	judging <- struct{}{}
+	defer func() { <-judging }()
+	verify := opts.Verify
+	verify.Name = it.Name
+	b, report := bundle.Verify(f, f.Size, verify)
+	res.Report = report
+	if b != nil {
+		res.SHA256 = &b.SHA256
+		res.Node, res.Fingerprint, res.UpdatedAt = b.Identity, b.Fingerprint(), b.NodeInfo.UpdatedAt
+		return res
+	}
+	if f.Size > bundle.MaxBundle {
+		return res
+	}
+	digest, err := f.Digest()
+	if err != nil {
+		res.Err = &source.Error{Kind: source.Unreadable, Name: it.Name, Err: err}
+		return res
+	}
+	res.SHA256 = &digest
+	return res
+}
