@@ -82,7 +82,8 @@ func (f *flow) confirm(id []byte) {
 	digits, ok := bytes.CutPrefix(id, []byte(receiptPrefix))
 	n, err := strconv.Atoi(string(digits))
 	if !ok || err != nil || n < 0 || n >= len(f.sentAt) {
-		f.bad = string(id)
+		text := string(id) // may be empty
+		f.bad = &text
 	} else {
 		f.receipts++
 		if n < f.confirmed {
@@ -232,10 +233,10 @@ func (r *run) await(ctx context.Context, f *flow, wait time.Duration, silenceAll
 func (f *flow) nonsense() *failure {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.bad == "" {
+	if f.bad == nil {
 		return nil
 	}
-	return failed(diagnose(CauseReceipt), "found the receipt %s, expected one of a message that was sent", quote(f.bad))
+	return failed(diagnose(CauseReceipt), "found the receipt %s, expected one of a message that was sent", quote(*f.bad))
 }
 
 // measure sorts the latencies and takes the quantiles, each the smallest latency
