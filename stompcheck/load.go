@@ -64,7 +64,7 @@ type flow struct {
 	sentAt    []time.Time
 	latency   []time.Duration // of the confirmed ones, in order
 	receipts  int
-	bad       string        // a receipt that makes no sense
+	bad       *string       // the id of a receipt that makes no sense
 	progress  chan struct{} // more was confirmed, or bad is set
 	confirmed int
 }
