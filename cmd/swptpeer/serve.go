@@ -110,6 +110,9 @@ func runServe(c *call) error {
 		return withHint(&unreadable{fmt.Errorf("listening at %s: %w", listen, err)}, "see what else listens there, and whether this machine has that address")
 	}
 	c.printListening(ln.Addr())
+	if c.out.err != nil {
+		stop()
+	}
 	return s.Serve(ctx, ln)
 }
 

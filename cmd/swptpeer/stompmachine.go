@@ -518,7 +518,8 @@ func nagiosOf(checks []*peerCheck, now time.Time) (state int, text, perf string)
 				state = nagiosWarning
 			}
 			if days < nagiosSoon {
-				parts = append(parts, fmt.Sprintf("%s: the server certificate of %s ends %s", id, e.whose, rfc3339(e.at)))
+				whose := map[string]string{"own": "our", "peer": "the peer's"}[e.whose]
+				parts = append(parts, fmt.Sprintf("%s: %s server certificate ends %s", id, whose, rfc3339(e.at)))
 			}
 		}
 	}
