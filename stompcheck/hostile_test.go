@@ -22,7 +22,7 @@ import (
 
 // hostileOptions have limits so short that stalling costs the tests little.
 func hostileOptions(t testing.TB) stompcheck.Options {
-	return stompcheck.Options{Certificate: reference.KeyPair(t, "ca"), Timeout: 400 * time.Millisecond, Linger: 20 * time.Millisecond}
+	return stompcheck.Options{Certificate: reference.KeyPair(t, "ca"), Timeout: 250 * time.Millisecond, Linger: 20 * time.Millisecond}
 }
 
 // hostileWorst is what a run with hostileOptions may take: it has few stages
@@ -253,7 +253,7 @@ func (c *cutConn) Write(p []byte) (int, error) {
 func TestHostileCuts(t *testing.T) {
 	const answers = "CONNECTED\nversion:1.2\n\n\x00"
 	for _, end := range []string{"stalls", "ends", "is reset"} {
-		for n := 0; n < 2200; n += 180 { // the server's part of a handshake has about 2,100 bytes
+		for n := 0; n < 2200; n += 300 { // the server's part of a handshake has about 2,100 bytes
 			t.Run(fmt.Sprintf("%s after %d bytes", end, n), func(t *testing.T) {
 				t.Parallel()
 				conf := goodTLS(t)
