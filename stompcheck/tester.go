@@ -120,7 +120,7 @@ func (t *Tester) common(rep *Report) (own *Diagnosis, ok bool) {
 		add(Stage{ID: StageCredentials, Outcome: check.Failed, Took: time.Since(start), Found: err.Error(), Diagnosis: own})
 		return own, t.p.Manifest != nil && own.Cause != CauseOwnKey
 	}
-	add(Stage{ID: StageCredentials, Outcome: check.Passed, Took: time.Since(start), Found: t.p.Own.String() + ", the chain holds in the peer's eyes, valid until " + stamp(rep.OwnEnds)})
+	add(Stage{ID: StageCredentials, Outcome: check.Passed, Took: time.Since(start), Found: "our chain holds in the peer's eyes, until " + stamp(rep.OwnEnds)})
 	return nil, t.p.Manifest != nil
 }
 

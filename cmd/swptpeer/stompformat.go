@@ -16,7 +16,7 @@ import (
 // Columns of a stage: its id, its outcome, its time, what was found.
 const (
 	stageIDWidth      = 11
-	stageOutcomeWidth = 7
+	stageOutcomeWidth = 4
 	stageTimeWidth    = 8
 	stageFoundAt      = 2 + stageIDWidth + 2 + stageOutcomeWidth + 2 + stageTimeWidth + 2
 )
@@ -113,9 +113,9 @@ func (c *call) printRow(id string, o check.Outcome, took time.Duration, found st
 	word, st := "ok", good
 	switch o {
 	case check.Failed:
-		word, st = "FAILED", bad
+		word, st = "FAIL", bad
 	case check.Skipped:
-		word, st = "skipped", faint
+		word, st = "skip", faint
 	}
 	word = c.out.paint(st, word) + strings.Repeat(" ", stageOutcomeWidth-len(word))
 	line := fmt.Sprintf("  %-*s  %s  %*s", stageIDWidth, id, word, stageTimeWidth, tookText(took))
