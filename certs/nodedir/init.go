@@ -291,7 +291,7 @@ func makeFolders(paths ...string) (made []string, undo func(), err error) {
 				err = os.Chmod(p, modeDir) // whatever the umask
 			}
 			if err == nil {
-				syncFolder(filepath.Dir(p))
+				err = syncFolder(filepath.Dir(p))
 			}
 		}
 		if err != nil {
@@ -324,9 +324,9 @@ func missingFolders(path string) (missing []string, err error) {
 
 // syncFolder makes a new entry of a folder survive a power loss, as far as the
 // system lets us: a parent may be closed to reading.
-func syncFolder(path string) {
-	if f, err := os.Open(path); err == nil {
-		_ = f.Sync()
-		f.Close()
+func syncFolder(path string) error {
+	if err := durable.SyncFolder(path); !errors.Is(err, fs.ErrPermission) {
+		return err
 	}
+	return nil
 }

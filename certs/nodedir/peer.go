@@ -151,12 +151,30 @@ func (d *Dir) readPeer(folder string) *Peer {
 	return r.peer
 }
 
+// peerToChange is readPeer for whoever decides something by it: what the system
+// could not read is an error, so that it is never taken for something that is
+// not there.
+func (v *view) peerToChange(folder string) (*Peer, error) {
+	r := peerReader{dir: v.Dir, base: path.Join(dirPeers, folder), peer: &Peer{Folder: folder}}
+	r.read()
+	return r.peer, r.unreadable
+}
+
 // peerReader reads one peer's folder.
 type peerReader struct {
-	dir   *Dir
-	base  string // peers/<folder>
-	peer  *Peer
-	names map[string]fs.FileMode // what is in the folder, by type
+	dir        *Dir
+	base       string // peers/<folder>
+	peer       *Peer
+	names      map[string]fs.FileMode // what is in the folder, by type
+	unreadable error                  // the first thing that the system could not read
+}
+
+// failed notes an error of reading something that is there.
+func (r *peerReader) failed(err error) {
+	r.problem("%v", err)
+	if pe := (*fs.PathError)(nil); r.unreadable == nil && errors.As(err, &pe) && !errors.Is(err, fs.ErrNotExist) {
+		r.unreadable = err
+	}
 }
 
 func (r *peerReader) problem(format string, args ...any) {
@@ -201,7 +219,7 @@ func (r *peerReader) read() {
 func (r *peerReader) list() bool {
 	fi, err := os.Lstat(r.dir.file(r.base))
 	if err != nil {
-		r.problem("%v", err)
+		r.failed(err)
 		return false
 	}
 	if !fi.IsDir() {
@@ -210,7 +228,7 @@ func (r *peerReader) list() bool {
 	}
 	entries, err := os.ReadDir(r.dir.file(r.base))
 	if err != nil {
-		r.problem("%v", err)
+		r.failed(err)
 		return false
 	}
 	r.names = make(map[string]fs.FileMode, len(entries))
@@ -242,7 +260,7 @@ func (r *peerReader) certificate(name string, required bool) *certs.Certificate 
 	}
 	data, err := r.dir.readFile(path.Join(r.base, name), maxCertFile)
 	if err != nil {
-		r.problem("%v", err)
+		r.failed(err)
 		return nil
 	}
 	if len(data) == 0 {
@@ -264,7 +282,7 @@ func (r *peerReader) line(name string, required bool) (string, bool) {
 	}
 	line, err := r.dir.readLine(path.Join(r.base, name))
 	if err != nil {
-		r.problem("%v", err)
+		r.failed(err)
 		return "", false
 	}
 	return line, true
@@ -343,7 +361,7 @@ func (r *peerReader) nodeInfo() {
 	p := r.peer
 	if r.published(fileUpdatedAt) {
 		if line, err := r.dir.readLine(path.Join(r.base, fileUpdatedAt)); err != nil {
-			r.problem("%v", err)
+			r.failed(err)
 		} else {
 			p.UpdatedAt = line
 			if _, err := bundle.ParseUpdatedAt(line); err != nil {
@@ -356,7 +374,7 @@ func (r *peerReader) nodeInfo() {
 	}
 	data, err := r.dir.readFile(path.Join(r.base, fileManifest), maxTextFile)
 	if err != nil {
-		r.problem("%v", err)
+		r.failed(err)
 		return
 	}
 	m, report := manifest.Parse(data)
@@ -377,7 +395,7 @@ func (r *peerReader) published(rel string) bool {
 	case errors.Is(err, fs.ErrNotExist):
 		r.problem("%s is missing", rel)
 	case err != nil:
-		r.problem("%v", err)
+		r.failed(err)
 	case !fi.Mode().IsRegular():
 		r.problem("%s: found %s, expected a file", rel, kind(fi.Mode()))
 	default:

@@ -76,7 +76,10 @@ func (v *view) registered(peerID string) (*Peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := v.readPeer(folder)
+	p, err := v.peerToChange(folder)
+	if err != nil {
+		return nil, err
+	}
 	if p.SubCA == nil {
 		why := ""
 		if len(p.Problems) > 0 {

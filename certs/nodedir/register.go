@@ -213,7 +213,9 @@ func (r *registerPlan) findPeer() (bool, error) {
 		r.report.Fail(ruleRegisterKnown, rel, "no such folder", "the folder of a peer whose info-bundle was accepted")
 		return false, nil
 	}
-	r.peer = r.readPeer(folder)
+	if r.peer, err = r.peerToChange(folder); err != nil {
+		return false, err
+	}
 	if r.peer.Root == nil || r.peer.Identity != r.issuer {
 		r.report.FailAdvice(ruleRegisterKnown, rel, strings.Join(r.peer.Problems, "; "), "the root certificate of "+r.issuer.String(), "run \"swptpeer doctor\": the peer's folder is damaged")
 		return false, nil

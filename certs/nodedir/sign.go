@@ -273,7 +273,10 @@ func writeNew(file string, data []byte) error {
 
 // known plans for a node that has a folder in peers/.
 func (p *signPlan) known() error {
-	peer := p.readPeer(p.bundle.Identity.ID())
+	peer, err := p.peerToChange(p.bundle.Identity.ID())
+	if err != nil {
+		return err
+	}
 	damaged := func(what string) error {
 		return fmt.Errorf("%s: %s: the folder is damaged, so that nothing can be signed or updated: restore it, or run doctor for what to do (%s)", p.file(p.rel), what, strings.Join(peer.Problems, "; "))
 	}
