@@ -33,9 +33,9 @@ func (c *call) printCheck(p *peerCheck) {
 		return
 	}
 	r := p.report
-	c.printStages(r.Common)
+	c.printStages(r, r.Common)
 	for _, a := range r.Addresses {
-		c.printAddress(a)
+		c.printAddress(r, a)
 	}
 	for i, f := range r.Refusals {
 		if i == 0 || f.Address != r.Refusals[i-1].Address {
@@ -46,11 +46,11 @@ func (c *call) printCheck(p *peerCheck) {
 	c.out.printf("  %s %s\n", raw(c.out.paint(strong, "verdict:")), raw(c.verdictText(p)))
 }
 
-func (c *call) printAddress(a *stompcheck.AddressReport) {
+func (c *call) printAddress(r *stompcheck.Report, a *stompcheck.AddressReport) {
 	if !c.quiet || a.Verdict == stompcheck.Failed {
 		c.out.printf(" %s\n", addressText(a))
 	}
-	c.printStages(a.Stages)
+	c.printStages(r, a.Stages)
 	if a.Load != nil {
 		c.printLoad(a.Load)
 	}
@@ -73,17 +73,17 @@ var optionalStages = map[stompcheck.StageID]bool{
 }
 
 // printStages prints stages, and a cause once however many of them it failed.
-func (c *call) printStages(stages []stompcheck.Stage) {
+func (c *call) printStages(r *stompcheck.Report, stages []stompcheck.Stage) {
 	said := map[string]bool{}
 	for _, s := range stages {
-		c.printStage(s, s.Diagnosis != nil && !said[s.Diagnosis.ID])
+		c.printStage(r, s, s.Diagnosis != nil && !said[s.Diagnosis.ID])
 		if s.Diagnosis != nil {
 			said[s.Diagnosis.ID] = true
 		}
 	}
 }
 
-func (c *call) printStage(s stompcheck.Stage, explain bool) {
+func (c *call) printStage(r *stompcheck.Report, s stompcheck.Stage, explain bool) {
 	if s.Outcome == check.Skipped && s.StoppedBy == "" && optionalStages[s.ID] && s.Found == stompcheck.NotAskedFor {
 		return
 	}
@@ -104,7 +104,7 @@ func (c *call) printStage(s stompcheck.Stage, explain bool) {
 		line("likely", d.Title)
 		line("seen", d.Detail)
 		line("side", sideText(d.Side))
-		line("to do", d.Advice)
+		line("to do", adviceText(r, d))
 	}
 }
 
@@ -123,6 +123,11 @@ func (c *call) printRow(id string, o check.Outcome, took time.Duration, found st
 		line += "  " + fold(found, pageWidth, stageFoundAt)
 	}
 	c.out.printf("%s\n", raw(strings.TrimRight(line, " ")))
+}
+
+// adviceText is what to do, with this node's id where it is spoken of.
+func adviceText(r *stompcheck.Report, d *stompcheck.Diagnosis) string {
+	return strings.ReplaceAll(d.Advice, "<our id>", r.Own.ID())
 }
 
 func sideText(s stompcheck.Side) string {
@@ -162,6 +167,10 @@ func (c *call) verdictText(p *peerCheck) string {
 		return said(good, "not refused", " within "+linger.String()+"; only a probe (--probe smp) proves acceptance")
 	case stompcheck.Unfinished:
 		return said(warned, "interrupted", " before it was done")
+	}
+	// What failed is explained above.
+	if s := p.report.Failure(); s != nil && s.Diagnosis != nil {
+		return said(bad, "failed", " at "+string(s.ID)+": "+s.Diagnosis.ID)
 	}
 	return said(bad, "failed", ": "+p.oneLine())
 }

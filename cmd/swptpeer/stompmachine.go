@@ -155,9 +155,9 @@ func checkOf(p *peerCheck) checkJSON {
 	if !r.OwnEnds.IsZero() {
 		out.OwnEnds = rfc3339(r.OwnEnds)
 	}
-	out.Stages = stagesOf(r.Common)
+	out.Stages = stagesOf(r, r.Common)
 	for _, a := range r.Addresses {
-		out.Addresses = append(out.Addresses, addressOf(a))
+		out.Addresses = append(out.Addresses, addressOf(r, a))
 	}
 	for _, f := range r.Refusals {
 		out.Refusals = append(out.Refusals, refusalJSON{f.ID, f.Server.String(), f.Address.String(), f.Outcome.String(), f.Took.Seconds(), f.Title, f.Found})
@@ -173,8 +173,8 @@ func (p *peerCheck) verdictID() string {
 	return verdictIDs[p.report.Verdict()]
 }
 
-func addressOf(a *stompcheck.AddressReport) addressJSON {
-	out := addressJSON{Server: a.Server.String(), Verdict: verdictIDs[a.Verdict], Linger: a.Linger.Seconds(), Stages: stagesOf(a.Stages)}
+func addressOf(r *stompcheck.Report, a *stompcheck.AddressReport) addressJSON {
+	out := addressJSON{Server: a.Server.String(), Verdict: verdictIDs[a.Verdict], Linger: a.Linger.Seconds(), Stages: stagesOf(r, a.Stages)}
 	if a.Address.IsValid() {
 		out.Address = a.Address.String()
 	}
@@ -194,12 +194,12 @@ func addressOf(a *stompcheck.AddressReport) addressJSON {
 	return out
 }
 
-func stagesOf(stages []stompcheck.Stage) []stageJSON {
+func stagesOf(r *stompcheck.Report, stages []stompcheck.Stage) []stageJSON {
 	out := []stageJSON{}
 	for _, s := range stages {
 		j := stageJSON{ID: string(s.ID), Outcome: s.Outcome.String(), Seconds: s.Took.Seconds(), Found: s.Found, StoppedBy: string(s.StoppedBy)}
 		if d := s.Diagnosis; d != nil {
-			j.Cause = &causeJSON{d.ID, sideIDs[d.Side], d.Title, d.Detail, d.Advice}
+			j.Cause = &causeJSON{d.ID, sideIDs[d.Side], d.Title, d.Detail, adviceText(r, d)}
 		}
 		out = append(out, j)
 	}
@@ -292,7 +292,7 @@ func junitOf(p *peerCheck, begin time.Time) timedSuite {
 			switch {
 			case s.Diagnosis != nil:
 				kind = s.Diagnosis.ID
-				text = strings.Join(nonEmpty(s.Found, "likely "+s.Diagnosis.Title, s.Diagnosis.Detail, "side: "+sideText(s.Diagnosis.Side), "to do: "+s.Diagnosis.Advice), "; ")
+				text = strings.Join(nonEmpty(s.Found, "likely "+s.Diagnosis.Title, s.Diagnosis.Detail, "side: "+sideText(s.Diagnosis.Side), "to do: "+adviceText(p.report, s.Diagnosis)), "; ")
 			case s.StoppedBy != "":
 				text = "stopped by " + string(s.StoppedBy)
 			}
