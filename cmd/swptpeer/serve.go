@@ -37,7 +37,6 @@ func serveCommand() *command {
 			"swptpeer stompcheck serve --listen :1234 --cert server.crt --key server.key",
 			"swptpeer stompcheck serve --listen 127.0.0.1:0 --cert c --key k --store msgs",
 		},
-		network: true,
 		flags: flags(
 			&cli.StringFlag{Name: "listen", Usage: "listen at `ADDR`, as in :1234, 192.0.2.7:1234 or [::1]:0 (0: any port that is free)"},
 			serverKeyFlags(),
