@@ -39,8 +39,8 @@ type Options struct {
 	Done func(done int)
 }
 
-// Result is what became of one item. Either there is a report, or Err says why
-// there is none; or both, if the item could not be read to its end.
+// Result is what became of one item. There is a report, or Err says why there is
+// none.
 type Result struct {
 	Name   string
 	Report *check.Report
@@ -103,6 +103,10 @@ func judge(ctx context.Context, it source.Item, opts Options, judging chan struc
 	verify := opts.Verify
 	verify.Name = it.Name
 	b, report := bundle.Verify(f, f.Size, verify)
+	if err := f.Err(); err != nil {
+		res.Err = err
+		return res
+	}
 	res.Report = report
 	if b != nil {
 		res.SHA256 = &b.SHA256
@@ -114,8 +118,7 @@ func judge(ctx context.Context, it source.Item, opts Options, judging chan struc
 	}
 	digest, err := f.Digest()
 	if err != nil {
-		res.Err = &source.Error{Kind: source.Unreadable, Name: it.Name, Err: err}
-		return res
+		return Result{Name: it.Name, Err: &source.Error{Kind: source.Unreadable, Name: it.Name, Err: err}}
 	}
 	res.SHA256 = &digest
 	return res

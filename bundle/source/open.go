@@ -14,6 +14,7 @@ import (
 	"os"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/swaptacular/swptpeer/bundle"
@@ -62,12 +63,33 @@ func NewOpener(opts Options) *Opener {
 	return &Opener{opts, sync.OnceValue(func() *http.Client { return newClient(opts) })}
 }
 
-// File is an item that can be read anywhere in it. Close it.
+// File is an item that can be read anywhere in it, by several goroutines. Close
+// it.
 type File struct {
-	io.ReaderAt
 	Size int64 // bytes
 
-	close func()
+	name   string
+	r      io.ReaderAt
+	close  func()
+	failed atomic.Pointer[Error]
+}
+
+// ReadAt implements [io.ReaderAt].
+func (f *File) ReadAt(p []byte, off int64) (int, error) {
+	n, err := f.r.ReadAt(p, off)
+	if err != nil && err != io.EOF {
+		f.failed.CompareAndSwap(nil, &Error{Unreadable, f.name, cause(err)})
+	}
+	return n, err
+}
+
+// Err returns an *[Error] if the system has failed to read the file: what could
+// not be read was not judged, whatever a report says.
+func (f *File) Err() error {
+	if e := f.failed.Load(); e != nil {
+		return e
+	}
+	return nil
 }
 
 // Close releases what the file takes.
@@ -128,7 +150,7 @@ func (o *Opener) file(ctx context.Context, it Item) (*File, error) {
 		f.Close()
 		return nil, &Error{Unreadable, it.Name, cause(err)}
 	}
-	return &File{f, st.Size(), func() { f.Close() }}, nil
+	return &File{Size: st.Size(), name: it.Name, r: f, close: func() { f.Close() }}, nil
 }
 
 // spoolStream spools what cannot be interrupted while it is read.
@@ -172,7 +194,7 @@ func (o *Opener) spool(name string, r io.Reader) (*File, error) {
 	case n > max:
 		return nil, tooLarge(name, max)
 	case n <= inMemory:
-		return &File{bytes.NewReader(head.Bytes()), n, func() {}}, nil
+		return &File{Size: n, name: name, r: bytes.NewReader(head.Bytes()), close: func() {}}, nil
 	}
 	f, err := newSpoolFile()
 	if err != nil {
@@ -189,7 +211,7 @@ func (o *Opener) spool(name string, r io.Reader) (*File, error) {
 		}
 		return nil, &Error{Unreadable, name, err}
 	}
-	return &File{f, n, f.discard}, nil
+	return &File{Size: n, name: name, r: f, close: f.discard}, nil
 }
 
 func tooLarge(name string, max int64) *Error {

@@ -126,3 +126,20 @@ func TestInterrupted(t *testing.T) {
 		t.Errorf("found %v, %v", f, err)
 	}
 }
+
+// What the system cannot read is remembered, whatever the reader makes of it.
+func TestReadError(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a.zip")
+	write(t, path, "content")
+	f, err := open(t, source.NewOpener(source.Options{}), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.ReadAt(make([]byte, 20), 0); err != io.EOF || f.Err() != nil {
+		t.Errorf("at the end: found %v, %v", err, f.Err())
+	}
+	f.Close()
+	if _, err := f.ReadAt(make([]byte, 1), 0); err == nil || !strings.Contains(f.Err().Error(), "a.zip: ") {
+		t.Errorf("after Close: found %v, %v", err, f.Err())
+	}
+}
