@@ -262,7 +262,9 @@ func withLock(ctx context.Context, path string, opts Options, fn func() error) (
 		if err != nil && errors.Is(before, fs.ErrNotExist) {
 			os.Remove(file)
 		}
-		err = errors.Join(err, lock.Release())
+		// What was done is done, whatever the system says about the release: the
+		// lock ends with the process.
+		_ = lock.Release()
 	}()
 	rec, err := durable.Recover(path, fileJournal)
 	if err != nil {
