@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -140,11 +141,19 @@ func (c *call) initPasswords(req *nodedir.InitRequest) {
 // missing.
 func (c *call) askInit(req *nodedir.InitRequest) error {
 	ask := c.asker()
+	var unknown error
 	exists := func(name string) bool {
 		st, err := os.Stat(filepath.Join(c.dir(), name))
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			unknown = cmp.Or(unknown, err)
+		}
 		return err == nil && st.Size() > 0
 	}
 	known := exists("db/nodetype") && exists("db/nodeid")
+	hasManifest := exists("nodeinfo/stomp.toml")
+	if unknown != nil {
+		return unknown // not a reason to ask
+	}
 	if req.Type == 0 && !known {
 		answer, err := ask.line(c.ctx, "Type of the node (aa: accounting authority, ca: creditors agent, da: debtors agent): ")
 		if err != nil {
@@ -164,7 +173,7 @@ func (c *call) askInit(req *nodedir.InitRequest) error {
 		}
 		req.Prefix = answer
 	}
-	if len(req.Servers) == 0 && !exists("nodeinfo/stomp.toml") {
+	if len(req.Servers) == 0 && !hasManifest {
 		answer, err := ask.line(c.ctx, "Network address of your server (host:port; easily changed later in nodeinfo/stomp.toml): ")
 		if err != nil {
 			return missing(err, "--server HOST:PORT")
