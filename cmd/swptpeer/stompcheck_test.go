@@ -423,3 +423,29 @@ func TestListenAddressIsPrinted(t *testing.T) {
 		t.Errorf("found %q, want %q", got, want)
 	}
 }
+
+// TestStompcheckFlags holds the flags that the specification names, and that an
+// argument is never taken for the command "serve".
+func TestStompcheckFlags(t *testing.T) {
+	for name, want := range map[string]string{
+		"stompcheck":       "cert key dir all server parallel timeout linger probe message-type content-type count window rate negative soak watch yes format quiet no-color",
+		"stompcheck serve": "listen cert key dir max-connections require-active store format quiet no-color",
+	} {
+		line, err := parseArgs(commands(), strings.Fields(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		table := flagTable(line.command)
+		for flag := range strings.FieldsSeq(want) {
+			if _, ok := table[flag]; !ok {
+				t.Errorf("%s: flag --%s is missing", name, flag)
+			}
+		}
+	}
+	for _, args := range [][]string{{"stompcheck", "--cert", "c", "--key", "k", "--", "serve"}, {"stompcheck", "--cert=c", "--key=k", "help"}} {
+		code, _, stderr := runWith(t, nil, args...)
+		if code != statusUsage || !strings.Contains(stderr, "peer id: found") {
+			t.Errorf("%q: exit status %d, %s", args, code, stderr)
+		}
+	}
+}
