@@ -154,8 +154,8 @@ func (d *Dir) readPeer(folder string) *Peer {
 // peerToChange is readPeer for whoever decides something by it: what the system
 // could not read is an error, so that it is never taken for something that is
 // not there.
-func (v *view) peerToChange(folder string) (*Peer, error) {
-	r := peerReader{dir: v.Dir, base: path.Join(dirPeers, folder), peer: &Peer{Folder: folder}}
+func (d *Dir) peerToChange(folder string) (*Peer, error) {
+	r := peerReader{dir: d, base: path.Join(dirPeers, folder), peer: &Peer{Folder: folder}}
 	r.read()
 	return r.peer, r.unreadable
 }
