@@ -256,6 +256,7 @@ func TestRate(t *testing.T) {
 }
 
 func TestSoak(t *testing.T) {
+	t.Parallel()
 	addr, _ := serve(t, serverConfig(t, "aa"))
 	r := run(t, peering(t, "ca", "aa", addr), stompcheck.Options{Certificate: reference.KeyPair(t, "ca"), Soak: 6 * time.Second})
 	if r.Verdict() != stompcheck.NotRefused {
