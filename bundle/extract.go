@@ -29,10 +29,23 @@ const (
 // dir is gone again.
 func (n *NodeInfo) Extract(dir string) (err error) {
 	if err := n.extract(filepath.Clean(dir)); err != nil {
-		return fmt.Errorf("extract: %w", err)
+		return fmt.Errorf("extract: %w", shortPath(err))
 	}
 	return nil
 }
+
+// shortPath bounds the name that an error begins with, which a stranger chose:
+// the cause comes after it and must not be cut off.
+func shortPath(err error) error {
+	e, ok := errors.AsType[*fs.PathError](err)
+	if !ok || len(e.Path) <= maxShownName {
+		return err
+	}
+	return &fs.PathError{Op: e.Op, Path: strings.ToValidUTF8(e.Path[:maxShownName], "") + "…", Err: e.Err}
+}
+
+// maxShownName is the longest element that file systems take.
+const maxShownName = 255
 
 func (n *NodeInfo) extract(dir string) (err error) {
 	parent, err := os.OpenRoot(filepath.Dir(dir))
@@ -78,7 +91,7 @@ func (n *NodeInfo) ExtractInto(dir string) error {
 		err = n.extractInto(root)
 	}
 	if err != nil {
-		return fmt.Errorf("extract: %w", err)
+		return fmt.Errorf("extract: %w", shortPath(err))
 	}
 	return nil
 }
