@@ -24,6 +24,9 @@ type AuditOptions struct {
 	// .gitignore, SEQNUM and the Kubernetes manifests. Nothing is signed, and
 	// nothing is removed that is not a temporary file of this program.
 	Fix bool
+	// EndsWithin is how soon a server certificate in use must end to be warned
+	// of; 0 stands for 30 days.
+	EndsWithin time.Duration
 }
 
 // Audit checks the whole directory against the profile and the rules of the
@@ -43,7 +46,7 @@ func (d *Dir) Audit(ctx context.Context, opts AuditOptions) (*check.Report, erro
 			return nil, err
 		}
 	}
-	report, err := d.auditUnlocked(ctx, opts.Quick)
+	report, err := d.auditUnlocked(ctx, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -55,10 +58,11 @@ func (d *Dir) Audit(ctx context.Context, opts AuditOptions) (*check.Report, erro
 // the middle, so that two files that are read one after the other do not agree.
 // An audit that fails is therefore repeated until it fails twice in the same
 // way.
-func (d *Dir) auditUnlocked(ctx context.Context, quick bool) (*check.Report, error) {
+func (d *Dir) auditUnlocked(ctx context.Context, opts AuditOptions) (*check.Report, error) {
 	var last string
 	for try := 1; ; try++ {
-		a := &auditor{Dir: d, ctx: ctx, now: d.opts.Now(), quick: quick}
+		a := &auditor{Dir: d, ctx: ctx, now: d.opts.Now(), quick: opts.Quick,
+			endsWithin: cmp.Or(opts.EndsWithin, serverEndsSoon)}
 		if err := a.run(); err != nil {
 			return nil, err
 		}
@@ -83,10 +87,11 @@ func failures(r *check.Report) string {
 // what earlier ones found.
 type auditor struct {
 	*Dir
-	ctx    context.Context
-	now    time.Time
-	quick  bool
-	report check.Report
+	ctx        context.Context
+	now        time.Time
+	quick      bool
+	endsWithin time.Duration
+	report     check.Report
 
 	interrupted bool     // there is an interrupted change
 	pending     []string // paths that it concerns

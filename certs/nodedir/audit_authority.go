@@ -329,7 +329,7 @@ func (a *auditor) checkServers() {
 		if left < 0 {
 			words = "ended on "
 		}
-		a.report.Check(left > serverEndsSoon, ruleDirServerEnds, c.rel, words+c.cert.NotAfter.UTC().Format(time.DateOnly),
-			fmt.Sprintf("an end more than %d days ahead", serverEndsSoon/(24*time.Hour)))
+		a.report.Check(left > a.endsWithin, ruleDirServerEnds, c.rel, words+c.cert.NotAfter.UTC().Format(time.DateOnly),
+			fmt.Sprintf("an end more than %d days ahead", a.endsWithin/(24*time.Hour)))
 	}
 }

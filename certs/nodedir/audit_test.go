@@ -201,6 +201,21 @@ func TestAuditTime(t *testing.T) {
 	}
 }
 
+// Who asks is warned earlier.
+func TestAuditEndsWithin(t *testing.T) {
+	const day = 24 * time.Hour
+	end := time.Date(2027, 11, 23, 1, 45, 52, 0, time.UTC)
+	for within, want := range map[time.Duration]bool{0: false, 59 * day: false, 60 * day: true} {
+		d, err := Open(copyNode(t, "aa"), Options{Now: func() time.Time { return end.Add(-60 * day) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := audit(t, d, AuditOptions{EndsWithin: within}).Has("dir.server-ends", check.Failed); got != want {
+			t.Errorf("%v: found %v, expected %v", within, got, want)
+		}
+	}
+}
+
 func TestAuditFix(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("modes are not as here")

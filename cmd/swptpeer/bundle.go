@@ -1,23 +1,15 @@
 package main
 
 import (
-	"context"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"sync"
-
-	"github.com/urfave/cli/v2"
 
 	"github.com/swaptacular/swptpeer/bundle"
 	"github.com/swaptacular/swptpeer/certs"
 )
 
 func bundleCommands() *command {
-	at := &cli.StringFlag{Name: "at", Usage: "judge as of `TIME` (RFC 3339, or a date; default: now)"}
 	return &command{
 		name: "bundle", short: "info-bundles: create, verify, look inside, compare",
 		description: "An info-bundle is what a node publishes so that others can become its peers: its root certificate, its " +
@@ -34,20 +26,7 @@ func bundleCommands() *command {
 				flags:    flags(overwriteFlag(), signFlags()),
 				run:      func(c *call) error { return c.bundleCreate(c.args[0]) },
 			},
-			{
-				name: "verify", args: "PATH...", minArgs: 1, maxArgs: -1,
-				short: "judge info-bundles; needs neither key nor directory",
-				description: "Judges files, every *.zip below folders, and standard input (-). All checks that can run do run. A bundle that " +
-					"verifies proves that one key signed all of it; it does not prove who owns that key. --pin and --registry do; without " +
-					"them the report says what is not proven.",
-				examples: []string{
-					"swptpeer bundle verify their-bundle.zip --pin 5f0c…",
-					"swptpeer bundle verify bundles/ --registry authorities.toml --format junit",
-				},
-				fails: "a bundle was refused",
-				flags: flags(trustFlags(), at, verdictFlags()),
-				run:   runBundleVerify,
-			},
+			bundleVerifyCommand(),
 			{
 				name: "inspect", args: "FILE", minArgs: 1, maxArgs: 1,
 				short:    "show what an info-bundle says",
@@ -111,101 +90,6 @@ func (c *call) bundleCreate(out string) error {
 	c.note("next: send it to your peers, and tell them the fingerprint of your key over another channel:")
 	c.note(certs.KeyFingerprint(d.Root().RawSubjectPublicKeyInfo))
 	return nil
-}
-
-func runBundleVerify(c *call) error {
-	opts, err := c.verifyOptions()
-	if err != nil {
-		return err
-	}
-	paths, err := c.bundlePaths()
-	if err != nil {
-		return err
-	}
-	bar := newProgress(c.err, c.quiet)
-	items := judgeAll(c.ctx, paths, func(done int) { bar.show("%d of %d", done, len(paths)) }, func(p foundPath) item {
-		if p.err != nil {
-			return item{name: p.name, err: p.err}
-		}
-		report, sum, err := c.verifyBundle(p.name, opts)
-		return item{name: p.name, report: report, err: err, sha256: sum}
-	})
-	bar.done()
-	if err := c.ctx.Err(); err != nil {
-		return err
-	}
-	return c.verdict("bundle-verify", items)
-}
-
-// foundPath is a bundle to be judged, or why it cannot be.
-type foundPath struct {
-	name string
-	err  error
-}
-
-// bundlePaths expands folders to the *.zip files below them, in order of name.
-func (c *call) bundlePaths() ([]foundPath, error) {
-	var out []foundPath
-	for _, arg := range c.args {
-		if isAddress(arg) {
-			_, err := c.openBundle(arg)
-			return nil, err
-		}
-		st, err := os.Stat(arg)
-		if arg == "-" || err != nil || !st.IsDir() {
-			out = append(out, foundPath{name: arg})
-			continue
-		}
-		before := len(out)
-		err = filepath.WalkDir(arg, func(path string, entry fs.DirEntry, err error) error {
-			switch {
-			case err != nil:
-				out = append(out, foundPath{path, err})
-			case !entry.IsDir() && strings.EqualFold(filepath.Ext(path), ".zip"):
-				out = append(out, foundPath{name: path})
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
-		}
-		if len(out) == before {
-			// A folder in which nothing was found must not pass for one in which
-			// everything is in order.
-			out = append(out, foundPath{arg, &unreadable{fmt.Errorf("%s: found no *.zip below the folder, expected info-bundles", arg)}})
-		}
-	}
-	return out, nil
-}
-
-// judgeAll judges several at once and returns the outcomes in the order of the
-// input. show is called with the number that is done.
-func judgeAll(ctx context.Context, paths []foundPath, show func(done int), judge func(foundPath) item) []item {
-	items := make([]item, len(paths))
-	next := make(chan int)
-	var mu sync.Mutex
-	var wg sync.WaitGroup
-	done := 0
-	for range min(runtime.GOMAXPROCS(0), len(paths)) {
-		wg.Go(func() {
-			for i := range next {
-				items[i] = judge(paths[i])
-				mu.Lock()
-				done++
-				show(done)
-				mu.Unlock()
-			}
-		})
-	}
-	for i := range paths {
-		if ctx.Err() != nil {
-			break
-		}
-		next <- i
-	}
-	close(next)
-	wg.Wait()
-	return items
 }
 
 func runBundleInspect(c *call) error {

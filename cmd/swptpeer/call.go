@@ -93,6 +93,11 @@ func (c *call) checkStdin() error {
 	if slices.Contains(c.args, "-") {
 		readers = append(readers, "the argument -")
 	}
+	for _, flag := range []string{"from-file", "policy", "registry", "previous"} {
+		if c.has(flag) && c.cli.String(flag) == "-" {
+			readers = append(readers, "--"+flag)
+		}
+	}
 	for _, p := range []*passwordSource{c.password, c.newPassword} {
 		if p != nil && p.readsStdin() {
 			readers = append(readers, "--"+p.flag)

@@ -2,11 +2,12 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/pem"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -16,9 +17,6 @@ import (
 )
 
 func certCommands() *command {
-	at := func() cli.Flag {
-		return &cli.StringFlag{Name: "at", Usage: "judge as of `TIME` (RFC 3339, or a date; default: now)"}
-	}
 	return &command{
 		name: "cert", short: "show certificates and judge them",
 		sub: []*command{
@@ -37,11 +35,11 @@ func certCommands() *command {
 				flags: flags(
 					&cli.StringFlag{Name: "issuer", Usage: "the root certificate of the node that signed is in `FILE`"},
 					&cli.StringFlag{Name: "subject", Usage: "the root certificate of the node that a peer certificate is for is in `FILE`"},
-					at(), verdictFlags()),
+					atFlag(), warnFlag(), verdictFlags()),
 				run: runCertInspect,
 			},
 			{
-				name: "verify", args: "LEAF", minArgs: 1, maxArgs: 1,
+				name: "verify", args: "LEAF", maxArgs: 1,
 				short: "judge a chain of certificates",
 				description: "Judges whether a path leads from LEAF to one of the roots, as RFC 5280 demands, directoryName constraints included, " +
 					"which OpenSSL enforces and Go does not. What a peer presents is verified with our own root as --root and the peer " +
@@ -57,7 +55,7 @@ func certCommands() *command {
 					&cli.StringSliceFlag{Name: "root", Usage: "trust the root certificates in `FILE`; there is no other trust"},
 					&cli.StringSliceFlag{Name: "intermediate", Usage: "certificates in `FILE` may be part of the path"},
 					&cli.BoolFlag{Name: "profile", Value: true, Usage: "judge against the profile, too; --profile=false: RFC 5280 alone"},
-					at(), verdictFlags()),
+					atFlag(), warnFlag(), listRulesFlag(), verdictFlags()),
 				run: runCertVerify,
 			},
 		},
@@ -65,7 +63,7 @@ func certCommands() *command {
 }
 
 func runCertInspect(c *call) error {
-	at, err := c.at()
+	by, err := c.criteria()
 	if err != nil {
 		return err
 	}
@@ -81,6 +79,7 @@ func runCertInspect(c *call) error {
 	}
 	type inspected struct {
 		Name        string           `json:"name"`
+		SHA256      string           `json:"sha256,omitempty"`
 		Error       string           `json:"error,omitempty"`
 		Certificate *certificateJSON `json:"certificate,omitempty"`
 		Judged      bool             `json:"judged"`
@@ -88,13 +87,14 @@ func runCertInspect(c *call) error {
 		Why         string           `json:"whyNotJudged,omitempty"`
 		Results     []resultJSON     `json:"results"`
 	}
-	var shown []inspected
+	var shown []*inspected
 	var items []item
+	own := map[*check.Report]*inspected{}
 	for _, path := range c.args {
-		list, err := c.readCertificates(path)
+		list, sum, err := c.readCertificates(path)
 		if err != nil {
 			items = append(items, item{name: path, err: err})
-			shown = append(shown, inspected{Name: path, Error: err.Error(), Results: []resultJSON{}})
+			shown = append(shown, &inspected{Name: path, Error: err.Error(), Results: []resultJSON{}})
 			continue
 		}
 		for i, cert := range list {
@@ -102,59 +102,87 @@ func runCertInspect(c *call) error {
 			if len(list) > 1 {
 				title = fmt.Sprintf("%s (certificate %d)", path, i+1)
 			}
-			report, why := judgeCertificate(cert, issuer, subject, at)
+			report, why := judgeCertificate(cert, issuer, subject, by)
 			if c.text() {
 				c.describeCertificate(title, cert.Certificate)
 				if why != "" {
 					c.say("  %-12s not judged: %s\n", raw("profile"), why)
 				}
 			}
-			shown = append(shown, inspected{Name: title, Certificate: certificateOf(cert.Certificate), Judged: report != nil,
-				OK: report != nil && report.OK(c.cli.Bool("strict")), Why: why, Results: resultsJSON(report)})
+			s := &inspected{Name: title, SHA256: hex.EncodeToString(sum[:]), Certificate: certificateOf(cert.Certificate), Why: why, Results: []resultJSON{}}
+			shown = append(shown, s)
 			if report != nil {
-				items = append(items, item{name: title, report: report})
+				own[report] = s
+				items = append(items, item{name: title, report: report, sha256: &sum})
 			}
 		}
 	}
-	strict := c.cli.Bool("strict")
-	if c.format == "json" {
-		if err := c.emit(struct {
-			document
-			Strict bool        `json:"strict"`
-			Items  []inspected `json:"items"`
-		}{newDocument("cert-inspect"), strict, shown}); err != nil {
-			return err
-		}
-		return verdictError(items, strict, true)
+	if c.format != "json" {
+		return c.verdictBy(by, "cert-inspect", items)
 	}
-	return c.verdict("cert-inspect", items)
+	items = by.apply(items)
+	for i, it := range items {
+		s := own[it.report]
+		switch {
+		case it.report == nil:
+			continue
+		case s == nil: // the policy
+			s = &inspected{Name: it.name, SHA256: it.digest()}
+			shown = slices.Insert(shown, i, s)
+		}
+		s.Judged, s.OK, s.Results = true, it.ok(by.strict), resultsJSON(it.report)
+	}
+	if err := c.emit(struct {
+		document
+		Strict bool         `json:"strict"`
+		Items  []*inspected `json:"items"`
+	}{newDocument("cert-inspect"), by.strict, shown}); err != nil {
+		return err
+	}
+	return verdictError(items, by.strict, true)
 }
 
 // judgeCertificate applies the rules for the form of a certificate, or says
 // what it would need for that.
-func judgeCertificate(cert *certs.Certificate, issuer, subject *x509.Certificate, at time.Time) (*check.Report, string) {
+func judgeCertificate(cert *certs.Certificate, issuer, subject *x509.Certificate, by *criteria) (*check.Report, string) {
+	var report *check.Report
 	switch kindOf(cert.Certificate) {
 	case "root certificate":
-		return certs.CheckRoot(cert, at), ""
+		report = certs.CheckRoot(cert, by.at)
 	case "peer certificate":
 		if issuer == nil || subject == nil {
 			return nil, "a peer certificate needs --issuer and --subject"
 		}
-		return certs.CheckPeer(cert, issuer, subject, at), ""
+		report = certs.CheckPeer(cert, issuer, subject, by.at)
+	default:
+		if issuer == nil {
+			return nil, "a server certificate needs --issuer"
+		}
+		report = certs.CheckServer(cert, issuer, by.at)
 	}
-	if issuer == nil {
-		return nil, "a server certificate needs --issuer"
+	by.ends(report, "", cert.Certificate)
+	return report, ""
+}
+
+// ends adds whether a certificate ends soon, if that was asked for.
+func (by *criteria) ends(report *check.Report, where string, cert *x509.Certificate) {
+	if by.within > 0 {
+		report.Append(where, certs.CheckEnds(cert, by.at, by.within))
 	}
-	return certs.CheckServer(cert, issuer, at), ""
 }
 
 // readCertificates reads every certificate of a PEM file in order, or one in
-// DER.
-func (c *call) readCertificates(path string) ([]*certs.Certificate, error) {
+// DER, and the SHA-256 of the file.
+func (c *call) readCertificates(path string) ([]*certs.Certificate, [sha256.Size]byte, error) {
 	data, err := c.readFile(path, certs.MaxCertificateFile)
 	if err != nil {
-		return nil, err
+		return nil, [sha256.Size]byte{}, err
 	}
+	list, err := parseCertificates(path, data)
+	return list, sha256.Sum256(data), err
+}
+
+func parseCertificates(path string, data []byte) ([]*certs.Certificate, error) {
 	if cert, err := x509.ParseCertificate(data); err == nil {
 		return []*certs.Certificate{{Certificate: cert, File: certs.EncodeCertificate(cert)}}, nil
 	}
@@ -196,11 +224,17 @@ var rulePath = &check.Rule{
 }
 
 func runCertVerify(c *call) error {
-	at, err := c.at()
+	switch {
+	case c.cli.Bool("list-rules"):
+		return c.listRules(verifyRules())
+	case len(c.args) == 0:
+		return withHint(usagef("%s: found no argument, expected %s", c.command.fullName(), c.command.args), "usage: "+c.command.usage())
+	}
+	by, err := c.criteria()
 	if err != nil {
 		return err
 	}
-	opts := chain.Options{Time: at}
+	opts := chain.Options{Time: by.at}
 	files := map[*x509.Certificate]*certs.Certificate{}
 	add := func(list []*certs.Certificate, to *[]*x509.Certificate) {
 		for _, cert := range list {
@@ -213,14 +247,14 @@ func runCertVerify(c *call) error {
 	}
 	for flag, dest := range map[string]*[]*x509.Certificate{"root": &opts.Roots, "intermediate": &opts.Intermediates} {
 		for _, path := range c.cli.StringSlice(flag) {
-			list, err := c.readCertificates(path)
+			list, _, err := c.readCertificates(path)
 			if err != nil {
 				return err
 			}
 			add(list, dest)
 		}
 	}
-	list, err := c.readCertificates(c.args[0])
+	list, sum, err := c.readCertificates(c.args[0])
 	if err != nil {
 		return err
 	}
@@ -235,17 +269,18 @@ func runCertVerify(c *call) error {
 	} else {
 		report.Pass(rulePath, "", fmt.Sprintf("a path of %s", plural(len(path), "certificate")))
 		if c.cli.Bool("profile") {
-			judgePath(report, path, files, at)
+			judgePath(report, path, files, by)
 		}
 	}
-	return c.verdict("cert-verify", []item{{name: c.args[0], report: report}})
+	return c.verdictBy(by, "cert-verify", []item{{name: c.args[0], report: report, sha256: &sum}})
 }
 
 // judgePath applies the profile to each certificate of a path, leaf first. The
 // root of the node that a peer certificate is for is not part of a path; the
 // peer certificate takes its place, and the rules that compare the two are left
 // out, since they could not fail.
-func judgePath(report *check.Report, path []*x509.Certificate, files map[*x509.Certificate]*certs.Certificate, at time.Time) {
+func judgePath(report *check.Report, path []*x509.Certificate, files map[*x509.Certificate]*certs.Certificate, by *criteria) {
+	at := by.at
 	for i, cert := range path {
 		file := files[cert]
 		if file == nil {
@@ -264,5 +299,6 @@ func judgePath(report *check.Report, path []*x509.Certificate, files map[*x509.C
 		default:
 			report.Append(where, certs.CheckServer(file, path[i+1], at))
 		}
+		by.ends(report, where, cert)
 	}
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"github.com/urfave/cli/v2"
 
 	"github.com/swaptacular/swptpeer/certs/nodedir"
@@ -19,19 +21,33 @@ func doctorCommand() *command {
 		flags: flags(
 			&cli.BoolFlag{Name: "fix", Usage: "repair what is safe"},
 			&cli.BoolFlag{Name: "quick", Usage: "do not verify signatures"},
-			dirFlag(), dryRunFlag(), verdictFlags()),
+			atFlag(), warnFlag(), listRulesFlag(), dirFlag(), dryRunFlag(), verdictFlags()),
 		run: runDoctor,
 	}
 }
 
 func runDoctor(c *call) error {
-	d, err := nodedir.Open(c.dir(), c.options())
+	if c.cli.Bool("list-rules") {
+		return c.listRules(doctorRules())
+	}
+	by, err := c.criteria()
 	if err != nil {
 		return err
 	}
-	report, err := d.Audit(c.ctx, nodedir.AuditOptions{Quick: c.cli.Bool("quick"), Fix: c.cli.Bool("fix") && !c.dryRun})
+	opts := c.options()
+	if c.cli.String("at") != "" {
+		if c.cli.Bool("fix") {
+			return usagef("found --at and --fix, expected one of them: what is repaired is repaired now")
+		}
+		opts.Now = func() time.Time { return by.at }
+	}
+	d, err := nodedir.Open(c.dir(), opts)
 	if err != nil {
 		return err
 	}
-	return c.verdict("doctor", []item{{name: d.Path(), report: report}})
+	report, err := d.Audit(c.ctx, nodedir.AuditOptions{Quick: c.cli.Bool("quick"), Fix: c.cli.Bool("fix") && !c.dryRun, EndsWithin: by.within})
+	if err != nil {
+		return err
+	}
+	return c.verdictBy(by, "doctor", []item{{name: d.Path(), report: report}})
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"syscall"
 
+	"github.com/swaptacular/swptpeer/bundle/source"
 	"github.com/swaptacular/swptpeer/certs"
 	"github.com/swaptacular/swptpeer/certs/check"
 	"github.com/swaptacular/swptpeer/certs/durable"
@@ -95,6 +96,9 @@ func exitStatus(err error) int {
 			}
 		}
 	}
+	if e, ok := errors.AsType[*source.Error](err); ok {
+		return sourceStatus[e.Kind]
+	}
 	if t, ok := errors.AsType[*tested](err); ok {
 		return t.status
 	}
@@ -125,9 +129,25 @@ func exitStatus(err error) int {
 	return statusFailed
 }
 
+// sourceStatus is the status for an info-bundle that could not be had.
+var sourceStatus = map[source.Kind]int{
+	source.Usage:      statusUsage,
+	source.Unreadable: statusIO,
+	source.Refused:    statusFailed,
+	source.Network:    statusNetwork,
+	source.Timeout:    statusInterrupted,
+}
+
 func has[E error](err error) bool {
 	_, ok := errors.AsType[E](err)
 	return ok
+}
+
+// sourceHints are what to do about an info-bundle that could not be had.
+var sourceHints = map[source.Kind]string{
+	source.Refused: "it was not judged: ask its publisher for the right address, or get the file in another way and judge that",
+	source.Network: "check the address, the connection and the proxy (HTTPS_PROXY, NO_PROXY), then run the command again",
+	source.Timeout: "give it more time with --timeout, or download the file first and judge that",
 }
 
 // hintFor is what to do about a failure, for those that brought no hint of
@@ -135,6 +155,9 @@ func has[E error](err error) bool {
 func hintFor(err error) string {
 	if h, ok := errors.AsType[*hinted](err); ok {
 		return h.hint
+	}
+	if e, ok := errors.AsType[*source.Error](err); ok && sourceHints[e.Kind] != "" {
+		return sourceHints[e.Kind]
 	}
 	switch {
 	case has[*durable.Interrupted](err):

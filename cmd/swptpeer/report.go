@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/swaptacular/swptpeer/bundle/batch"
 	"github.com/swaptacular/swptpeer/certs/check"
 )
 
@@ -21,6 +23,8 @@ var verdictFormats = []string{"text", "json", "junit", "github", "sarif"}
 func verdictFlags() []cli.Flag {
 	return flags(
 		&cli.BoolFlag{Name: "strict", Usage: "a warning is a failure"},
+		&cli.StringFlag{Name: "policy", Usage: "judge by the policy in `FILE` (swptpeer.toml), too"},
+		&cli.StringSliceFlag{Name: "waive", Usage: "accept breaches of a rule, as `RULE=REASON`; they stay in the report"},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "list the checks that passed, too"},
 		formatFlag(verdictFormats...), quietFlag(), noColorFlag())
 }
@@ -31,6 +35,7 @@ type item struct {
 	report *check.Report // nil if it could not be judged at all
 	err    error         // why not
 	sha256 *[32]byte     // of the file, if it is one
+	bundle *batch.Result // of an info-bundle
 }
 
 func (it item) ok(strict bool) bool { return it.err == nil && it.report != nil && it.report.OK(strict) }
@@ -46,7 +51,17 @@ func (it item) digest() string {
 // verdict prints the items in the format asked for, and returns what the
 // command ends with.
 func (c *call) verdict(kind string, items []item) error {
-	strict := c.cli.Bool("strict")
+	by, err := c.criteria()
+	if err != nil {
+		return err
+	}
+	return c.verdictBy(by, kind, items)
+}
+
+// verdictBy is verdict for who needed the criteria before.
+func (c *call) verdictBy(by *criteria, kind string, items []item) error {
+	items = by.apply(items)
+	strict := by.strict
 	var err error
 	switch c.format {
 	case "json":
@@ -64,6 +79,41 @@ func (c *call) verdict(kind string, items []item) error {
 		return err
 	}
 	return verdictError(items, strict, !c.text())
+}
+
+// counts is how many items became what.
+type counts struct {
+	Items      int `json:"items"`
+	Accepted   int `json:"accepted"`
+	Refused    int `json:"refused"`
+	Unreadable int `json:"unreadable"`
+}
+
+func count(items []item, strict bool) counts {
+	n := counts{Items: len(items)}
+	for _, it := range items {
+		switch {
+		case it.err != nil:
+			n.Unreadable++
+		case it.ok(strict):
+			n.Accepted++
+		default:
+			n.Refused++
+		}
+	}
+	return n
+}
+
+// String is for people: "1 of 3 items accepted, 1 refused, 1 could not be read".
+func (n counts) String() string {
+	s := fmt.Sprintf("%d of %s accepted", n.Accepted, plural(n.Items, "item"))
+	if n.Refused > 0 {
+		s += fmt.Sprintf(", %d refused", n.Refused)
+	}
+	if n.Unreadable > 0 {
+		s += fmt.Sprintf(", %d could not be read", n.Unreadable)
+	}
+	return s
 }
 
 // verdictError is nil if every item is accepted. say is whether a refusal is
@@ -94,24 +144,20 @@ func verdictError(items []item, strict, say bool) error {
 
 // textReport prints for people.
 func (c *call) textReport(items []item, strict bool) {
-	accepted := 0
 	for _, it := range items {
-		if it.ok(strict) {
-			accepted++
-		}
 		if it.report == nil {
 			continue
 		}
-		c.printReport(c.out, it.name, it.report, strict, c.cli.Bool("verbose"))
+		c.printReport(c.out, it, strict, c.cli.Bool("verbose"))
 	}
 	if len(items) > 1 && !c.quiet {
-		c.out.printf("%d of %s accepted\n", accepted, plural(len(items), "item"))
+		c.out.printf("%s\n", count(items, strict))
 	}
 }
 
 // printReport prints one report: the verdict, then what did not pass.
-func (c *call) printReport(p *printer, name string, r *check.Report, strict, verbose bool) {
-	ok := r.OK(strict)
+func (c *call) printReport(p *printer, it item, strict, verbose bool) {
+	r, ok := it.report, it.ok(strict)
 	if ok && c.quiet && len(r.Failed(check.Warning)) == 0 {
 		return
 	}
@@ -119,10 +165,13 @@ func (c *call) printReport(p *printer, name string, r *check.Report, strict, ver
 	if !ok {
 		word = p.paint(bad, "refused")
 	}
-	if name == "" {
-		name = r.Subject
+	p.printf("%s: %s (%s)\n", raw(p.paint(strong, safe(cmp.Or(it.name, r.Subject)))), raw(word), tally(r))
+	if it.bundle != nil && !it.bundle.Node.IsZero() {
+		p.printf("  %s, updated at %s\n", it.bundle.Node, it.bundle.UpdatedAt)
 	}
-	p.printf("%s: %s (%s)\n", raw(p.paint(strong, safe(name))), raw(word), tally(r))
+	if d := it.digest(); d != "" {
+		p.printf("  SHA-256 %s\n", d)
+	}
 	for _, res := range r.Results {
 		if res.Outcome == check.Passed && !verbose {
 			continue
@@ -136,26 +185,24 @@ func (c *call) printReport(p *printer, name string, r *check.Report, strict, ver
 
 // tally counts the outcomes.
 func tally(r *check.Report) string {
-	passed, skipped := 0, 0
+	n := map[check.Outcome]int{}
 	for _, res := range r.Results {
-		switch res.Outcome {
-		case check.Passed:
-			passed++
-		case check.Skipped:
-			skipped++
-		}
+		n[res.Outcome]++
 	}
-	parts := []string{plural(passed, "check") + " passed"}
+	parts := []string{plural(n[check.Passed], "check") + " passed"}
 	for _, s := range []struct {
 		severity check.Severity
 		word     string
 	}{{check.Error, "error"}, {check.Warning, "warning"}, {check.Notice, "notice"}} {
-		if n := len(r.Failed(s.severity)); n > 0 {
-			parts = append(parts, plural(n, s.word))
+		if failed := len(r.Failed(s.severity)); failed > 0 {
+			parts = append(parts, plural(failed, s.word))
 		}
 	}
-	if skipped > 0 {
-		parts = append(parts, fmt.Sprintf("%d not checked", skipped))
+	if n[check.Waived] > 0 {
+		parts = append(parts, fmt.Sprintf("%d waived", n[check.Waived]))
+	}
+	if n[check.Skipped] > 0 {
+		parts = append(parts, fmt.Sprintf("%d not checked", n[check.Skipped]))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -168,6 +215,8 @@ func printResult(p *printer, res check.Result) {
 		if res.Rule.Severity == check.Error {
 			st = bad
 		}
+	case res.Outcome == check.Waived:
+		word, st = "waived "+res.Rule.Severity.String(), faint
 	case res.Outcome == check.Failed && res.Rule.Severity == check.Error:
 		word, st = "error", bad
 	case res.Outcome == check.Failed && res.Rule.Severity == check.Warning:
@@ -190,11 +239,12 @@ func printResult(p *printer, res check.Result) {
 		line("", res.Found)
 	case check.Skipped:
 		line("because", res.Found)
-	case check.Failed:
+	case check.Failed, check.Waived:
 		line("rule", res.Rule.Title)
 		line("found", res.Found)
 		line("expected", res.Expected)
 		line("to do", res.Advice)
+		line("waived", res.Waiver)
 	}
 }
 
@@ -227,17 +277,21 @@ func (a *app) printFailure(err error) bool {
 
 type verdictJSON struct {
 	document
-	OK     bool       `json:"ok"`
-	Strict bool       `json:"strict"`
-	Items  []itemJSON `json:"items"`
+	OK      bool       `json:"ok"`
+	Strict  bool       `json:"strict"`
+	Summary counts     `json:"summary"`
+	Items   []itemJSON `json:"items"`
 }
 
 type itemJSON struct {
-	Name    string       `json:"name"`
-	SHA256  string       `json:"sha256,omitempty"`
-	OK      bool         `json:"ok"`
-	Error   string       `json:"error,omitempty"`
-	Results []resultJSON `json:"results"`
+	Name        string       `json:"name"`
+	SHA256      string       `json:"sha256,omitempty"`
+	OK          bool         `json:"ok"`
+	Error       string       `json:"error,omitempty"`
+	Node        *nodeJSON    `json:"node,omitempty"`
+	Fingerprint string       `json:"publicKeySha256,omitempty"`
+	UpdatedAt   string       `json:"updatedAt,omitempty"`
+	Results     []resultJSON `json:"results"`
 }
 
 type resultJSON struct {
@@ -250,14 +304,18 @@ type resultJSON struct {
 	Found    string `json:"found,omitempty"`
 	Expected string `json:"expected,omitempty"`
 	Advice   string `json:"advice,omitempty"`
+	Waiver   string `json:"waiver,omitempty"`
 }
 
 func jsonReport(kind string, items []item, strict bool) verdictJSON {
-	out := verdictJSON{document: newDocument(kind), OK: true, Strict: strict, Items: []itemJSON{}}
+	out := verdictJSON{document: newDocument(kind), OK: true, Strict: strict, Summary: count(items, strict), Items: []itemJSON{}}
 	for _, it := range items {
 		j := itemJSON{Name: it.name, SHA256: it.digest(), OK: it.ok(strict), Results: resultsJSON(it.report)}
 		if it.err != nil {
 			j.Error = it.err.Error()
+		}
+		if b := it.bundle; b != nil {
+			j.Node, j.Fingerprint, j.UpdatedAt = nodeOf(b.Node), b.Fingerprint, b.UpdatedAt.String()
 		}
 		out.OK = out.OK && j.OK
 		out.Items = append(out.Items, j)
@@ -274,7 +332,7 @@ func resultsJSON(r *check.Report) []resultJSON {
 		out = append(out, resultJSON{
 			ID: res.Rule.ID, Severity: res.Rule.Severity.String(), Outcome: res.Outcome.String(),
 			Title: res.Rule.Title, Citation: res.Rule.Citation,
-			Where: res.Where, Found: res.Found, Expected: res.Expected, Advice: res.Advice,
+			Where: res.Where, Found: res.Found, Expected: res.Expected, Advice: res.Advice, Waiver: res.Waiver,
 		})
 	}
 	return out

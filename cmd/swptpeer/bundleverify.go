@@ -1,0 +1,166 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/swaptacular/swptpeer/bundle"
+	"github.com/swaptacular/swptpeer/bundle/batch"
+	"github.com/swaptacular/swptpeer/bundle/source"
+)
+
+// bundle verify: many info-bundles, from anywhere.
+
+func bundleVerifyCommand() *command {
+	return &command{
+		name: "verify", args: "PATH...", maxArgs: -1,
+		short: "judge info-bundles; needs neither key nor directory",
+		description: "Judges files, every *.zip below folders, standard input (-) and https addresses. All checks that can run do run, and one " +
+			"bad bundle does not stop the others. A bundle that verifies proves that one key signed all of it; it does not prove who owns " +
+			"that key. --pin, --registry, --previous, and --expect-node-id for an agent do; without them the report says what is not " +
+			"proven.\n\n" +
+			"--policy reads pins, registry, waivers with an end date and stricter limits from a file; see \"go doc\" of " +
+			"bundle/policy for its keys. The network is used only for addresses, with the proxy of HTTPS_PROXY.",
+		examples: []string{
+			"swptpeer bundle verify their-bundle.zip --pin 5f0c…",
+			"swptpeer bundle verify bundles/ --policy swptpeer.toml --format sarif",
+			"swptpeer bundle verify https://example.com/bundle.zip --previous bundle.zip",
+			"swptpeer bundle verify --list-rules",
+		},
+		fails:   "a bundle was refused",
+		network: true,
+		flags: flags(trustFlags(),
+			&cli.StringFlag{Name: "previous", Category: "Trust", Usage: "the bundle must be of the node and the root certificate of `OLD.zip`, and not older"},
+			&cli.StringFlag{Name: "from-file", Usage: "judge also what `LIST` names, one file, folder or address on a line (-: standard input)"},
+			&cli.StringFlag{Name: "timeout", Usage: "give each address `DURATION` (default: " + source.DefaultTimeout.String() + ")"},
+			atFlag(), warnFlag(), listRulesFlag(), verdictFlags()),
+		run: runBundleVerify,
+	}
+}
+
+func runBundleVerify(c *call) error {
+	if c.cli.Bool("list-rules") {
+		if len(c.args) > 0 {
+			return usagef("bundle verify --list-rules takes no arguments: found %q", c.args[0])
+		}
+		return c.listRules(verifyRules())
+	}
+	timeout, err := c.timeoutFlag()
+	if err != nil {
+		return err
+	}
+	items, err := c.bundleItems()
+	if err != nil {
+		return err
+	}
+	by, err := c.criteria()
+	if err != nil {
+		return err
+	}
+	opts, err := c.verifyOptions()
+	if err != nil {
+		return err
+	}
+	if err := by.addTo(c, &opts); err != nil {
+		return err
+	}
+	if path := c.cli.String("previous"); path != "" {
+		old, done, err := c.openPrevious(path, by.at)
+		if err != nil {
+			return err
+		}
+		defer done()
+		opts.Previous = old
+	}
+	bar := &sharedProgress{bar: newProgress(c.err, c.quiet)}
+	opener := source.NewOpener(source.Options{Stdin: c.std.in, MaxSize: opts.Limits.Outer(), Timeout: timeout,
+		Progress: func(name string, n int64) { bar.show("%s: %d KiB", name, n>>10) }})
+	results, err := batch.Judge(c.ctx, items, batch.Options{Opener: opener, Verify: opts,
+		Done: func(done int) { bar.show("%d of %d", done, len(items)) }})
+	bar.done()
+	if err != nil {
+		return err
+	}
+	judged := make([]item, len(results))
+	for i, res := range results {
+		judged[i] = item{name: res.Name, report: res.Report, err: res.Err, sha256: res.SHA256}
+		if !res.Node.IsZero() {
+			judged[i].bundle = &res
+		}
+	}
+	return c.verdictBy(by, "bundle-verify", judged)
+}
+
+// timeoutFlag reads --timeout.
+func (c *call) timeoutFlag() (time.Duration, error) {
+	s := c.cli.String("timeout")
+	if s == "" {
+		return source.DefaultTimeout, nil
+	}
+	d, err := time.ParseDuration(s)
+	if err != nil || d <= 0 {
+		return 0, usagef("flag --timeout: found %q, expected a time such as 30s or 5m", s)
+	}
+	return d, nil
+}
+
+// bundleItems are those of the arguments, then those of the list.
+func (c *call) bundleItems() ([]source.Item, error) {
+	list := c.cli.String("from-file")
+	if len(c.args) == 0 && list == "" {
+		return nil, withHint(usagef("%s: found no argument, expected %s or --from-file LIST", c.command.fullName(), c.command.args), "usage: "+c.command.usage())
+	}
+	items, err := source.List(c.args)
+	if err != nil || list == "" {
+		return items, err
+	}
+	r, name := c.std.in, "standard input"
+	if list != source.Stdin {
+		f, err := os.Open(list)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		r, name = f, list
+	}
+	more, err := interruptibly(c.ctx, func() ([]source.Item, error) { return source.ReadList(name, r) })
+	return slices.Concat(items, more), err
+}
+
+// openPrevious opens the bundle that another is to take the place of. It must be
+// a good one, as it was when it was taken.
+func (c *call) openPrevious(path string, at time.Time) (*bundle.Bundle, func(), error) {
+	in, err := c.openBundle(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	b, report := bundle.Verify(in.r, in.size, bundle.VerifyOptions{Name: path, Time: at})
+	if b == nil {
+		in.close()
+		return nil, nil, withHint(fmt.Errorf("--previous: %w", report.Err()), "give the bundle that was accepted before")
+	}
+	return b, in.close, nil
+}
+
+// sharedProgress may be used by many goroutines.
+type sharedProgress struct {
+	mu  sync.Mutex
+	bar *progress
+}
+
+func (s *sharedProgress) show(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bar.show(format, args...)
+}
+
+func (s *sharedProgress) done() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bar.done()
+}
