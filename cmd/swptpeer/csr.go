@@ -216,7 +216,7 @@ func (c *call) nodeName() ([]byte, certs.Identity, error) {
 			}
 		}
 	}
-	data, err := c.readFile(path, certs.MaxCertificateFile)
+	data, err := c.readPEM(path)
 	if err != nil {
 		return nil, certs.Identity{}, withHint(err, "name the file that has the node's name with --name-from: root-ca.crt or root-ca.conf")
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -88,8 +89,18 @@ func (c *call) readFileNow(path string, limit int64) ([]byte, error) {
 	return readLimited(f, path, limit)
 }
 
-func (c *call) readCertificate(path string) (*certs.Certificate, error) {
+// readPEM reads a file that should hold a certificate or a request. One that is
+// too large is refused like any other that holds none.
+func (c *call) readPEM(path string) ([]byte, error) {
 	data, err := c.readFile(path, certs.MaxCertificateFile)
+	if e, ok := errors.AsType[*tooLarge](err); ok {
+		return nil, refusef("%v, expected a certificate or a request", e)
+	}
+	return data, err
+}
+
+func (c *call) readCertificate(path string) (*certs.Certificate, error) {
+	data, err := c.readPEM(path)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +112,7 @@ func (c *call) readCertificate(path string) (*certs.Certificate, error) {
 }
 
 func (c *call) readRequest(path string) (*certs.Request, error) {
-	data, err := c.readFile(path, certs.MaxCertificateFile)
+	data, err := c.readPEM(path)
 	if err != nil {
 		return nil, err
 	}

@@ -103,7 +103,7 @@ func (c *call) publicKey() (crypto.PublicKey, error) {
 		}
 	}
 	path := c.keyPath(c.dir())
-	data, err := c.readFile(path, certs.MaxCertificateFile)
+	data, err := c.readPEM(path)
 	if err != nil {
 		return nil, err
 	}

@@ -206,7 +206,17 @@ func readLimited(r io.Reader, name string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if int64(len(data)) > limit {
-		return nil, &unreadable{fmt.Errorf("%s: found more than %d bytes", name, limit)}
+		return nil, &unreadable{&tooLarge{name, limit}}
 	}
 	return data, nil
+}
+
+// tooLarge is a file that is not read to its end.
+type tooLarge struct {
+	name  string
+	limit int64
+}
+
+func (e *tooLarge) Error() string {
+	return fmt.Sprintf("%s: found more than %d bytes", e.name, e.limit)
 }
