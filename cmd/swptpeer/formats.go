@@ -1,11 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"encoding/xml"
 	"fmt"
 	"io"
-	"net/url"
-	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/swaptacular/swptpeer/certs/check"
@@ -28,6 +28,11 @@ func fails(res check.Result, strict bool) bool {
 	return false
 }
 
+// explained reports whether a report has a breach of an Error rule. What could
+// not be checked besides is then no failure of its own: mostly it is a
+// consequence.
+func explained(r *check.Report) bool { return len(r.Failed(check.Error)) > 0 }
+
 // resultText is a result in one line.
 func resultText(res check.Result) string {
 	var parts []string
@@ -44,6 +49,7 @@ func resultText(res check.Result) string {
 	}
 	add("expected ", res.Expected)
 	add("to do: ", res.Advice)
+	add("waived: ", res.Waiver)
 	return strings.Join(parts, "; ")
 }
 
@@ -83,10 +89,15 @@ type junitCase struct {
 	SystemOut string        `xml:"system-out,omitempty"`
 }
 
+// junitMessage says the same twice: some readers show the attribute, some the
+// text.
 type junitMessage struct {
 	Type    string `xml:"type,attr,omitempty"`
 	Message string `xml:"message,attr"`
+	Text    string `xml:",chardata"`
 }
+
+func newJUnitMessage(typ, text string) *junitMessage { return &junitMessage{typ, text, text} }
 
 func writeJUnit(w io.Writer, kind string, items []item, strict bool) error {
 	suites := junitSuites{Name: programName + " " + kind}
@@ -97,18 +108,18 @@ func writeJUnit(w io.Writer, kind string, items []item, strict bool) error {
 		}
 		if it.err != nil {
 			suite.Errors++
-			suite.Cases = append(suite.Cases, junitCase{Class: safe(it.name), Name: "read", Error: &junitMessage{"read", safe(it.err.Error())}})
+			suite.Cases = append(suite.Cases, junitCase{Class: safe(it.name), Name: "read", Error: newJUnitMessage("read", safe(it.err.Error()))})
 		}
 		if it.report != nil {
 			for _, res := range it.report.Results {
 				cs := junitCase{Class: safe(it.name), Name: res.Rule.ID}
 				text := resultText(res)
 				switch {
-				case fails(res, strict):
-					cs.Failure = &junitMessage{res.Rule.Severity.String(), text}
+				case fails(res, strict) && !(res.Outcome == check.Skipped && explained(it.report)):
+					cs.Failure = newJUnitMessage(res.Rule.Severity.String(), safe(res.Rule.Title)+": "+text)
 					suite.Failures++
-				case res.Outcome == check.Skipped:
-					cs.Skipped = &junitMessage{Message: text}
+				case res.Outcome == check.Skipped, res.Outcome == check.Waived:
+					cs.Skipped = newJUnitMessage("", res.Outcome.String()+": "+text)
 					suite.Skipped++
 				case res.Outcome == check.Failed:
 					cs.SystemOut = res.Rule.Severity.String() + ": " + text
@@ -140,188 +151,51 @@ var (
 	githubProperty = strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
 )
 
-func writeGitHub(w io.Writer, items []item, strict bool) error {
-	line := func(level, file, title, text string) error {
-		_, err := fmt.Fprintf(w, "::%s file=%s,title=%s::%s\n", level,
-			githubProperty.Replace(safe(file)), githubProperty.Replace(safe(title)), githubData.Replace(text))
-		return err
+// writeGitHub prints a line for every breach, one for everything that could not
+// be checked, and one for all items.
+func writeGitHub(w io.Writer, kind string, items []item, strict bool) error {
+	var out bytes.Buffer
+	line := func(level, file, title, text string) {
+		properties := "title=" + githubProperty.Replace(safe(title))
+		if file != "" {
+			properties = "file=" + githubProperty.Replace(safe(file)) + "," + properties
+		}
+		fmt.Fprintf(&out, "::%s %s::%s\n", level, properties, githubData.Replace(text))
 	}
 	for _, it := range items {
 		if it.err != nil {
-			if err := line("error", it.name, "not readable", safe(it.err.Error())); err != nil {
-				return err
-			}
+			line("error", it.name, "not readable", safe(it.err.Error()))
 		}
 		if it.report == nil {
 			continue
 		}
+		digest := ""
+		if d := it.digest(); d != "" {
+			digest = "; file SHA-256 " + d
+		}
+		var skipped []string
 		for _, res := range it.report.Results {
 			level := "notice"
 			switch {
+			case res.Outcome == check.Skipped && res.Rule.Severity == check.Error:
+				if !slices.Contains(skipped, res.Rule.ID) {
+					skipped = append(skipped, res.Rule.ID)
+				}
+				continue
+			case res.Outcome == check.Passed || res.Outcome == check.Skipped:
+				continue
 			case fails(res, strict):
 				level = "error"
-			case res.Outcome != check.Failed:
-				continue
-			case res.Rule.Severity == check.Warning:
+			case res.Outcome == check.Failed && res.Rule.Severity == check.Warning:
 				level = "warning"
 			}
-			if err := line(level, it.name, res.Rule.ID, safe(res.Rule.Title)+": "+resultText(res)); err != nil {
-				return err
-			}
+			line(level, it.name, res.Rule.ID, safe(res.Rule.Title)+": "+resultText(res)+digest)
+		}
+		if len(skipped) > 0 {
+			line("error", it.name, "not checked", "these rules could not be checked: "+strings.Join(skipped, ", ")+digest)
 		}
 	}
-	return nil
-}
-
-// SARIF 2.1.0 (OASIS standard, 27 March 2020). Only what did not pass is a
-// result: consumers show every result as an alert, whatever its kind.
-
-const sarifSchema = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
-
-type sarifLog struct {
-	Schema  string     `json:"$schema"`
-	Version string     `json:"version"`
-	Runs    []sarifRun `json:"runs"`
-}
-
-type sarifRun struct {
-	Tool struct {
-		Driver sarifDriver `json:"driver"`
-	} `json:"tool"`
-	Artifacts   []sarifArtifact   `json:"artifacts"`
-	Results     []sarifResult     `json:"results"`
-	Invocations []sarifInvocation `json:"invocations"`
-}
-
-type sarifDriver struct {
-	Name    string      `json:"name"`
-	Version string      `json:"version"`
-	Rules   []sarifRule `json:"rules"`
-}
-
-type sarifText struct {
-	Text string `json:"text"`
-}
-
-type sarifRule struct {
-	ID    string    `json:"id"`
-	Short sarifText `json:"shortDescription"`
-	Full  sarifText `json:"fullDescription"`
-	Help  sarifText `json:"help"`
-	Conf  struct {
-		Level string `json:"level"`
-	} `json:"defaultConfiguration"`
-}
-
-type sarifArtifact struct {
-	Location sarifURI          `json:"location"`
-	Hashes   map[string]string `json:"hashes,omitempty"`
-}
-
-type sarifURI struct {
-	URI   string `json:"uri"`
-	Index *int   `json:"index,omitempty"`
-}
-
-type sarifLocation struct {
-	Physical struct {
-		Artifact sarifURI `json:"artifactLocation"`
-	} `json:"physicalLocation"`
-	Logical []sarifLogical `json:"logicalLocations,omitempty"`
-}
-
-type sarifLogical struct {
-	Name string `json:"fullyQualifiedName"`
-}
-
-type sarifResult struct {
-	RuleID    string          `json:"ruleId"`
-	RuleIndex int             `json:"ruleIndex"`
-	Kind      string          `json:"kind"`
-	Level     string          `json:"level"`
-	Message   sarifText       `json:"message"`
-	Locations []sarifLocation `json:"locations"`
-}
-
-type sarifInvocation struct {
-	Successful    bool                `json:"executionSuccessful"`
-	Notifications []sarifNotification `json:"toolExecutionNotifications,omitempty"`
-}
-
-type sarifNotification struct {
-	Level     string          `json:"level"`
-	Message   sarifText       `json:"message"`
-	Locations []sarifLocation `json:"locations"`
-}
-
-func sarifLevel(s check.Severity) string {
-	switch s {
-	case check.Error:
-		return "error"
-	case check.Warning:
-		return "warning"
-	}
-	return "note"
-}
-
-// sarifURIOf is a file name as a URI reference.
-func sarifURIOf(name string) string {
-	return (&url.URL{Path: filepath.ToSlash(name)}).String()
-}
-
-func sarifReport(items []item, strict bool) sarifLog {
-	var run sarifRun
-	run.Tool.Driver = sarifDriver{Name: programName, Version: version(), Rules: []sarifRule{}}
-	run.Artifacts = []sarifArtifact{}
-	run.Results = []sarifResult{}
-	invocation := sarifInvocation{Successful: true}
-	ruleIndex := map[string]int{}
-	for i, it := range items {
-		artifact := sarifArtifact{Location: sarifURI{URI: sarifURIOf(it.name)}}
-		if d := it.digest(); d != "" {
-			artifact.Hashes = map[string]string{"sha-256": d}
-		}
-		run.Artifacts = append(run.Artifacts, artifact)
-		var location sarifLocation
-		location.Physical.Artifact = sarifURI{URI: sarifURIOf(it.name), Index: &i}
-		if it.err != nil {
-			invocation.Successful = false
-			invocation.Notifications = append(invocation.Notifications, sarifNotification{
-				Level: "error", Message: sarifText{safe(it.err.Error())}, Locations: []sarifLocation{location}})
-		}
-		if it.report == nil {
-			continue
-		}
-		for _, res := range it.report.Results {
-			failed := fails(res, strict)
-			if res.Outcome != check.Failed && !failed {
-				continue
-			}
-			index, ok := ruleIndex[res.Rule.ID]
-			if !ok {
-				index = len(run.Tool.Driver.Rules)
-				ruleIndex[res.Rule.ID] = index
-				rule := sarifRule{ID: res.Rule.ID, Short: sarifText{res.Rule.Title},
-					Full: sarifText{res.Rule.Title + " (" + res.Rule.Citation + ")"}, Help: sarifText{res.Rule.Advice}}
-				rule.Conf.Level = sarifLevel(res.Rule.Severity)
-				run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, rule)
-			}
-			level := sarifLevel(res.Rule.Severity)
-			if failed {
-				level = "error"
-			}
-			here := location
-			if res.Where != "" {
-				here.Logical = []sarifLogical{{safe(res.Where)}}
-			}
-			text := resultText(res)
-			if text == "" {
-				text = res.Rule.Title
-			}
-			run.Results = append(run.Results, sarifResult{RuleID: res.Rule.ID, RuleIndex: index, Kind: "fail", Level: level,
-				Message: sarifText{text}, Locations: []sarifLocation{here}})
-		}
-	}
-	run.Invocations = []sarifInvocation{invocation}
-	return sarifLog{Schema: sarifSchema, Version: "2.1.0", Runs: []sarifRun{run}}
+	line("notice", "", programName+" "+kind, count(items, strict).String())
+	_, err := w.Write(out.Bytes())
+	return err
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -69,7 +70,7 @@ func (c *call) verdictBy(by *criteria, kind string, items []item) error {
 	case "junit":
 		err = writeJUnit(c.out, kind, items, strict)
 	case "github":
-		err = writeGitHub(c.out, items, strict)
+		err = writeGitHub(c.out, kind, items, strict)
 	case "sarif":
 		err = c.emit(sarifReport(items, strict))
 	default:
@@ -172,15 +173,17 @@ func (c *call) printReport(p *printer, it item, strict, verbose bool) {
 	if d := it.digest(); d != "" {
 		p.printf("  SHA-256 %s\n", d)
 	}
+	var skipped []check.Result
 	for _, res := range r.Results {
-		if res.Outcome == check.Passed && !verbose {
-			continue
+		switch {
+		case c.quiet && (res.Rule.Severity == check.Notice || res.Outcome == check.Skipped && res.Rule.Severity != check.Error):
+		case res.Outcome == check.Skipped && !verbose:
+			skipped = append(skipped, res)
+		case res.Outcome != check.Passed || verbose:
+			printResult(p, res)
 		}
-		if c.quiet && (res.Rule.Severity == check.Notice || res.Outcome == check.Skipped && res.Rule.Severity != check.Error) {
-			continue
-		}
-		printResult(p, res)
 	}
+	printSkipped(p, skipped)
 }
 
 // tally counts the outcomes.
@@ -207,6 +210,33 @@ func tally(r *check.Report) string {
 	return strings.Join(parts, ", ")
 }
 
+// printSkipped prints what could not be checked, by the reason why not: one
+// breach may keep a hundred rules from being checked.
+func printSkipped(p *printer, skipped []check.Result) {
+	var reasons []string
+	rules := map[string][]string{}
+	for _, res := range skipped {
+		if rules[res.Found] == nil {
+			reasons = append(reasons, res.Found)
+		}
+		if !slices.Contains(rules[res.Found], res.Rule.ID) {
+			rules[res.Found] = append(rules[res.Found], res.Rule.ID)
+		}
+	}
+	for _, reason := range reasons {
+		p.printf("  %s (%s)\n", raw(p.paint(bad, "not checked")), plural(len(rules[reason]), "rule"))
+		printLine(p, "because", reason)
+		p.printf("      %-9s %s\n", raw("rules"), raw(wrap(strings.Join(rules[reason], ", "), pageWidth, 16)))
+	}
+}
+
+// printLine prints one part of a result.
+func printLine(p *printer, label, text string) {
+	if text != "" {
+		p.printf("      %-9s %s\n", raw(label), raw(wrap(safe(text), pageWidth, 16)))
+	}
+}
+
 func printResult(p *printer, res check.Result) {
 	word, st := "pass", good
 	switch {
@@ -229,11 +259,7 @@ func printResult(p *printer, res check.Result) {
 		where = " " + safe(res.Where)
 	}
 	p.printf("  %s [%s]%s\n", raw(p.paint(st, word)), res.Rule.ID, raw(where))
-	line := func(label, text string) {
-		if text != "" {
-			p.printf("      %-9s %s\n", raw(label), raw(wrap(safe(text), pageWidth, 16)))
-		}
-	}
+	line := func(label, text string) { printLine(p, label, text) }
 	switch res.Outcome {
 	case check.Passed:
 		line("", res.Found)
@@ -265,11 +291,17 @@ func (a *app) printFailure(err error) bool {
 		what = fmt.Sprintf("%s of %d failed", plural(n, "check"), len(r.Results))
 	}
 	a.err.errorLine(subject + ": " + what + "; nothing was changed")
+	var skipped []check.Result
 	for _, res := range r.Results {
-		if res.Rule.Severity == check.Error && res.Outcome != check.Passed {
+		switch {
+		case res.Rule.Severity != check.Error:
+		case res.Outcome == check.Skipped:
+			skipped = append(skipped, res)
+		case res.Outcome == check.Failed:
 			printResult(a.err, res)
 		}
 	}
+	printSkipped(a.err, skipped)
 	return true
 }
 

@@ -276,10 +276,10 @@ func junitOf(p *peerCheck, begin time.Time) timedSuite {
 		cs := timedCase{Class: safe(class), Name: safe(name), Time: seconds(took)}
 		switch o {
 		case check.Failed:
-			cs.Failure = &junitMessage{kind, safe(text)}
+			cs.Failure = newJUnitMessage(kind, safe(text))
 			suite.Failures++
 		case check.Skipped:
-			cs.Skipped = &junitMessage{Message: safe(text)}
+			cs.Skipped = newJUnitMessage("", safe(text))
 			suite.Skipped++
 		default:
 			cs.SystemOut = safe(text)
@@ -301,7 +301,7 @@ func junitOf(p *peerCheck, begin time.Time) timedSuite {
 	}
 	if p.err != nil {
 		suite.Errors++
-		suite.Timed = append(suite.Timed, timedCase{Class: safe(p.peer.Folder), Name: "read", Time: seconds(0), Error: &junitMessage{"read", safe(p.err.Error())}})
+		suite.Timed = append(suite.Timed, timedCase{Class: safe(p.peer.Folder), Name: "read", Time: seconds(0), Error: newJUnitMessage("read", safe(p.err.Error()))})
 	} else {
 		suite.Time = seconds(p.report.Took)
 		stages(p.peer.Folder, p.report.Common)
