@@ -2,12 +2,13 @@ package main
 
 import (
 	"bytes"
-	"crypto/sha256"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+	"sync/atomic"
 
 	"github.com/urfave/cli/v2"
 
@@ -73,7 +74,32 @@ func (c *call) openBundleFile(path string) (*bundleInput, error) {
 		}
 		return &bundleInput{path, bytes.NewReader(data), int64(len(data)), func() {}}, nil
 	}
-	return &bundleInput{path, f, st.Size(), func() { f.Close() }}, nil
+	return &bundleInput{path, &failureReader{r: f}, st.Size(), func() { f.Close() }}, nil
+}
+
+// failureReader remembers that the system failed to read: what nobody could
+// read is not a bundle that was refused. It may be read by several goroutines.
+type failureReader struct {
+	r      io.ReaderAt
+	failed atomic.Pointer[error]
+}
+
+func (f *failureReader) ReadAt(p []byte, off int64) (int, error) {
+	n, err := f.r.ReadAt(p, off)
+	if err != nil && err != io.EOF {
+		f.failed.CompareAndSwap(nil, &err)
+	}
+	return n, err
+}
+
+// readError is what the system said when the bundle could not be read.
+func (in *bundleInput) readError() error {
+	if f, ok := in.r.(*failureReader); ok {
+		if err := f.failed.Load(); err != nil {
+			return &unreadable{*err}
+		}
+	}
+	return nil
 }
 
 func isAddress(path string) bool {
@@ -116,33 +142,6 @@ func (c *call) verifyOptions() (bundle.VerifyOptions, error) {
 	return opts, nil
 }
 
-// verifyBundle reads and judges one bundle.
-func (c *call) verifyBundle(path string, opts bundle.VerifyOptions) (*check.Report, *[32]byte, error) {
-	in, err := c.openBundle(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer in.close()
-	opts.Name = in.name
-	_, report := bundle.Verify(in.r, in.size, opts)
-	sum, err := fileDigest(in)
-	return report, sum, err
-}
-
-// fileDigest is the SHA-256 of a bundle as it was read, unless it is too long
-// to be one.
-func fileDigest(in *bundleInput) (*[32]byte, error) {
-	if in.size > bundle.MaxBundle {
-		return nil, nil
-	}
-	h := sha256.New()
-	if _, err := io.Copy(h, io.NewSectionReader(in.r, 0, in.size)); err != nil {
-		return nil, fmt.Errorf("%s: %w", in.name, err)
-	}
-	sum := [32]byte(h.Sum(nil))
-	return &sum, nil
-}
-
 // acceptBundle reads a bundle that a command is going to work with; one that is
 // refused is an error with its report. What is accepted but not proven is said.
 // The bundle's content is read from its file until done is called.
@@ -162,7 +161,7 @@ func (c *call) acceptBundle(path string) (b *bundle.Bundle, done func(), err err
 	}()
 	opts.Name = in.name
 	b, report := bundle.Verify(in.r, in.size, opts)
-	if err := report.Err(); err != nil {
+	if err := cmp.Or(in.readError(), report.Err()); err != nil {
 		return nil, nil, err
 	}
 	if b == nil {
