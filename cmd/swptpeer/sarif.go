@@ -132,30 +132,39 @@ func sarifURIOf(name string) string {
 
 // sarifBuilder collects the one run of a log.
 type sarifBuilder struct {
-	run        sarifRun
-	invocation sarifInvocation
-	ruleIndex  map[string]int
-	strict     bool
+	run           sarifRun
+	invocation    sarifInvocation
+	ruleIndex     map[string]int
+	artifactIndex map[string]int
+	strict        bool
 }
 
 func sarifReport(items []item, strict bool) sarifLog {
-	b := &sarifBuilder{strict: strict, invocation: sarifInvocation{Successful: true}, ruleIndex: map[string]int{}}
+	b := &sarifBuilder{strict: strict, invocation: sarifInvocation{Successful: true}, ruleIndex: map[string]int{}, artifactIndex: map[string]int{}}
 	b.run.Tool.Driver = sarifDriver{Name: programName, Version: version(), Rules: []sarifRule{}}
 	b.run.Artifacts = []sarifArtifact{}
 	b.run.Results = []sarifResult{}
-	for i, it := range items {
-		b.item(i, it)
+	for _, it := range items {
+		b.item(it)
 	}
 	b.run.Invocations = []sarifInvocation{b.invocation}
 	return sarifLog{Schema: sarifSchema, Version: "2.1.0", Runs: []sarifRun{b.run}}
 }
 
-func (b *sarifBuilder) item(i int, it item) {
+func (b *sarifBuilder) item(it item) {
 	artifact := sarifArtifact{Location: sarifURI{URI: sarifURIOf(it.name)}}
 	if d := it.digest(); d != "" {
 		artifact.Hashes = map[string]string{"sha-256": d}
 	}
-	b.run.Artifacts = append(b.run.Artifacts, artifact)
+	// No two artifacts may be equal (SARIF 3.14.15), though a file may be named
+	// twice.
+	key := artifact.Location.URI + "\x00" + it.digest()
+	i, seen := b.artifactIndex[key]
+	if !seen {
+		i = len(b.run.Artifacts)
+		b.artifactIndex[key] = i
+		b.run.Artifacts = append(b.run.Artifacts, artifact)
+	}
 	var location sarifLocation
 	location.Physical.Artifact = sarifURI{URI: artifact.Location.URI, Index: &i}
 	if it.err != nil {
