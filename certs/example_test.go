@@ -44,8 +44,8 @@ func ExampleCheckRoot() {
 	}
 	// Output:
 	// accepted: true
-	// passed root.basic-constraints
 	// passed root.key-usage
+	// passed cert.purpose
 	// passed root.subject-key-id
 	// passed root.lifetime
 }

@@ -264,6 +264,18 @@ var fixtures = []fixture{
 	{"peer: CA false", "peer.basic-constraints", "CA false", peerLie(func(_ *world, l *lie) { l.ext(oidBasicConstraints).value = []byte{0x30, 0x00} })},
 	{"peer: basicConstraints not critical", "peer.basic-constraints", "not critical", peerLie(func(_ *world, l *lie) { l.ext(oidBasicConstraints).critical = false })},
 	{"peer: no keyCertSign", "peer.key-usage", "digitalSignature", peerLie(func(_ *world, l *lie) { l.ext(oidKeyUsage).value = keyUsageDER(x509.KeyUsageDigitalSignature) })},
+	{"peer: for signing code", "cert.extra cert.purpose", "extKeyUsage", peerLie(func(_ *world, l *lie) {
+		l.add(oidExtendedKeyUsage, false, must(asn1.Marshal([]asn1.ObjectIdentifier{{1, 3, 6, 1, 5, 5, 7, 3, 3}})))
+	})},
+	{"peer: for servers only", "cert.extra cert.purpose", "extKeyUsage", peerLie(func(_ *world, l *lie) {
+		l.add(oidExtendedKeyUsage, false, must(asn1.Marshal([]asn1.ObjectIdentifier{oidServerAuth})))
+	})},
+	{"peer: for clients and servers", "cert.extra", "", peerLie(func(_ *world, l *lie) {
+		l.add(oidExtendedKeyUsage, false, must(asn1.Marshal([]asn1.ObjectIdentifier{oidClientAuth, oidServerAuth})))
+	})},
+	{"root: for signing code", "cert.extra cert.purpose", "", rootLie(func(_ *world, l *lie) {
+		l.add(oidExtendedKeyUsage, false, must(asn1.Marshal([]asn1.ObjectIdentifier{{1, 3, 6, 1, 5, 5, 7, 3, 3}})))
+	})},
 	{"peer: no nameConstraints", "peer.name-constraints", "no such extension", peerLie(func(_ *world, l *lie) { l.drop(oidNameConstraints) })},
 	{"peer: nameConstraints not critical", "peer.name-constraints", "not critical", peerLie(func(_ *world, l *lie) { l.ext(oidNameConstraints).critical = false })},
 	{"peer: nameConstraints of another", "peer.name-constraints", "", peerLie(func(w *world, l *lie) { l.ext(oidNameConstraints).value = nameConstraintsDER(w.da.root.RawSubject) })},

@@ -173,7 +173,9 @@ func checkKeyRules(r *check.Report, pub crypto.PublicKey, a x509.SignatureAlgori
 	r.Check(acceptedSignature(a), ruleKeySignature, "signature", a.String(), "RSA or ECDSA with SHA-256 or SHA-384")
 }
 
-// caExtensions judges basicConstraints and keyUsage of a CA certificate.
+// caExtensions judges what a CA certificate may be used for: basicConstraints,
+// keyUsage, and extKeyUsage, which the profile does not have there, but which
+// limits the chains below it if it is there.
 func (j *judge) caExtensions(p *profileRules) {
 	want := "critical, CA true"
 	if p.basicConstraints == ruleRootBasicConstraints {
@@ -193,6 +195,17 @@ func (j *judge) caExtensions(p *profileRules) {
 			return err.Error(), false
 		}
 		return criticalWord(critical) + ", " + keyUsageWords(u), critical && u&x509.KeyUsageCertSign != 0
+	})
+	if findExtension(j.c.Extensions, oidExtendedKeyUsage) == nil {
+		j.r.Pass(ruleCertPurpose, "extension "+extensionName(oidExtendedKeyUsage), "no such extension")
+		return
+	}
+	j.value(ruleCertPurpose, oidExtendedKeyUsage, "no such extension, or clientAuth and serverAuth", func(der []byte, _ bool) (string, bool) {
+		list, err := parseExtKeyUsage(der)
+		if err != nil {
+			return err.Error(), false
+		}
+		return extKeyUsageWords(list), containsOID(list, oidClientAuth) && containsOID(list, oidServerAuth)
 	})
 }
 

@@ -50,6 +50,7 @@ var (
 	ruleCertExtensionsUnique = &check.Rule{ID: "cert.extensions-unique", Severity: check.Error, Title: "no extension occurs twice", Citation: "RFC 5280 section 4.2", Advice: adviceReject}
 	ruleCertCritical         = &check.Rule{ID: "cert.critical", Severity: check.Error, Title: "every critical extension belongs to the profile", Citation: "RFC 5280 section 4.2", Advice: adviceReject}
 	ruleCertExtra            = &check.Rule{ID: "cert.extra", Severity: check.Notice, Title: "there are no extensions but those of the profile", Citation: profile, Advice: "nothing need be done: the extension is not used"}
+	ruleCertPurpose          = &check.Rule{ID: "cert.purpose", Severity: check.Error, Title: "extKeyUsage in a root or peer certificate, if it is there, has clientAuth and serverAuth", Citation: profile + ", Judging a chain; RFC 5280 section 4.2.1.12", Advice: "have the certificate made without extKeyUsage: servers refuse every chain below this one"}
 
 	ruleKeyAlgorithm = &check.Rule{ID: "key.algorithm", Severity: check.Error, Title: "the public key is RSA, or ECDSA on P-256 or P-384", Citation: citeRoot, Advice: adviceKey}
 	ruleKeyStrength  = &check.Rule{ID: "key.strength", Severity: check.Error, Title: "the public key is strong enough, and of a size that can be used", Citation: citeRoot, Advice: adviceKey}
@@ -112,7 +113,7 @@ var rules = []*check.Rule{
 	ruleNameEncoding, ruleNameSingleValued, ruleNameOrganization, ruleNameUnit, ruleNameSerial, ruleNameOrder, ruleNameExtra, ruleNameSerialHash,
 	rulePEMLineEnds,
 	ruleCertSingle, ruleCertVersion, ruleCertSerial, ruleCertValidityEncoding, ruleCertValidityOrder, ruleCertValidity, ruleCertEndsSoon,
-	ruleCertExtensionsUnique, ruleCertCritical, ruleCertExtra,
+	ruleCertExtensionsUnique, ruleCertCritical, ruleCertExtra, ruleCertPurpose,
 	ruleKeyAlgorithm, ruleKeyStrength, ruleKeySignature,
 	ruleRootSingle, ruleRootSelfSigned, ruleRootVersion, ruleRootBasicConstraints, ruleRootKeyUsage, ruleRootSubjectKeyID, ruleRootLifetime,
 	rulePeerPair, rulePeerSerialHash, rulePeerSubject, rulePeerPublicKey, rulePeerIssuer, rulePeerBasicConstraints, rulePeerKeyUsage,

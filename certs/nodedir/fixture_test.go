@@ -6,6 +6,8 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"maps"
 	"os"
@@ -92,6 +94,25 @@ func strangerWithKey(t testing.TB, typ certs.NodeType, id string, key crypto.Sig
 		t.Fatal(err)
 	}
 	return s
+}
+
+// rename gives the stranger another name, in DER, which no issuer of ours would
+// write.
+func (s *stranger) rename(t testing.TB, raw []byte) {
+	t.Helper()
+	old := s.root.Certificate
+	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+		SerialNumber: old.SerialNumber, RawSubject: raw, NotBefore: old.NotBefore, NotAfter: old.NotAfter, ExtraExtensions: old.Extensions,
+	}, &x509.Certificate{RawSubject: raw}, s.key.Public(), s.key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.root, err = certs.ParseCertificate(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})); err != nil {
+		t.Fatal(err)
+	}
+	if s.req, err = certs.NewRequest(s.key, raw); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // refStranger is a reference node seen from outside, with its real key.

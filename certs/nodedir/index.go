@@ -2,7 +2,9 @@ package nodedir
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
@@ -112,6 +114,15 @@ func parseIndexTime(s string) (time.Time, error) {
 		return time.Time{}, fmt.Errorf("expiry: found %q, which is not a time", s)
 	}
 	return t, nil
+}
+
+// indexText returns the text of db/index.
+func (d *Dir) indexText() ([]byte, error) {
+	data, err := d.readFile(fileIndex, maxIndex)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w: %s is missing, and without it nothing can be signed: restore it from a backup, or let init rebuild it from %s/", ErrNotNode, d.file(fileIndex), dirCerts)
+	}
+	return data, err
 }
 
 // parseIndexRow reads one row.

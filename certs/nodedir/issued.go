@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/swaptacular/swptpeer/certs"
 	"github.com/swaptacular/swptpeer/certs/durable"
+	"github.com/swaptacular/swptpeer/certs/name"
 )
 
 // One node id never has two different peer certificates (node directory, "What
@@ -19,11 +21,17 @@ import (
 // by hand, or never be made because the existing tool was stopped between
 // signing and moving it into its place. So db/index is asked as well.
 
-// issuedToNode returns the rows of db/index whose subject has this node id,
-// whatever the rest of the subject. The other rows are searched but not parsed:
-// with 10,000 peers that takes about a millisecond.
+// issuedToNode returns the rows of db/index that were issued to the node with
+// this id. The rows whose subject has the id somewhere are found by their text;
+// the others are searched but not parsed: with 10,000 peers that takes about a
+// millisecond.
+//
+// The text of a row is not the last word, because a stranger chooses part of it:
+// a name may have further attributes, and "/serialNumber=<another's id>" may
+// stand in the value of one. So a row counts unless its certificate is there and
+// is another node's.
 func (d *Dir) issuedToNode(id string) ([]indexRow, error) {
-	data, err := d.readFile(fileIndex, maxIndex)
+	data, err := d.indexText()
 	if err != nil {
 		return nil, err
 	}
@@ -41,16 +49,44 @@ func (d *Dir) issuedToNode(id string) ([]indexRow, error) {
 			next = end + n
 		}
 		at = next
-		if data[start] == '#' || end < next && data[end] != '/' && data[end] != '+' {
+		if data[start] == '#' || end < next && !bytes.ContainsRune([]byte("/+\r"), rune(data[end])) {
 			continue // a comment, or a longer value
 		}
-		row, err := parseIndexRow(string(data[start:next]))
+		line := 1 + bytes.Count(data[:start], []byte("\n"))
+		row, err := parseIndexRow(strings.TrimSuffix(string(data[start:next]), "\r"))
 		if err != nil {
-			return nil, fmt.Errorf("%s:%d: %w", d.file(fileIndex), 1+bytes.Count(data[:start], []byte("\n")), err)
+			return nil, fmt.Errorf("%s:%d: %w", d.file(fileIndex), line, err)
 		}
-		row.Line = 1 + bytes.Count(data[:start], []byte("\n"))
-		rows = append(rows, row)
+		row.Line = line
+		if other, err := d.issuedToAnother(row, id); err != nil {
+			return nil, err
+		} else if !other {
+			rows = append(rows, row)
+		}
 	}
+}
+
+// issuedToAnother reports whether the row's certificate is there, has the row's
+// subject, and is another node's. One that is missing, cannot be read or does not
+// fit the row proves nothing.
+func (d *Dir) issuedToAnother(row indexRow, id string) (bool, error) {
+	data, err := d.readFile(issuedFile(row.Serial), maxCertFile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	c, err := certs.ParseCertificate(data)
+	if err != nil {
+		return false, nil
+	}
+	n, err := name.Parse(c.RawSubject)
+	if err != nil || n.Slashed() != row.Subject {
+		return false, nil
+	}
+	in, err := certs.IdentityOf(n)
+	return err == nil && in.ID() != id, nil
 }
 
 // issuedBefore returns the peer certificate that was issued to the bundle's

@@ -136,7 +136,7 @@ func (d *Dir) resolvePeer(id string) (string, error) {
 	}
 	switch len(found) {
 	case 0:
-		return "", fmt.Errorf("%w: nothing in %s begins with %s", ErrUnknown, d.file(dirPeers), id)
+		return "", fmt.Errorf("%w: no peer's folder in %s has a name that begins with %s", ErrUnknown, d.file(dirPeers), id)
 	case 1:
 		return found[0], nil
 	}

@@ -2,7 +2,6 @@ package nodedir
 
 import (
 	"errors"
-	"io/fs"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -29,7 +28,7 @@ func TestNextSerial(t *testing.T) {
 		{"db/serial put back, and certs/ cleared", func(t *testing.T, p string) {
 			write(t, p+"/db/serial", "8E5F9DB19112FEFA4BC420F299571933\n")
 			remove(t, p, "certs")
-		}, []string{"used already", "last row of db/index"}},
+		}, []string{"used already", "found in db/index:5"}},
 		{"no db/serial", func(t *testing.T, p string) { remove(t, p, "db/serial") }, []string{"db/serial", "init"}},
 		{"no number", func(t *testing.T, p string) { write(t, p+"/db/serial", "x\n") }, []string{"db/serial", `"x"`}},
 		{"odd digits", func(t *testing.T, p string) { write(t, p+"/db/serial", "ABC\n") }, []string{"db/serial", "even number"}},
@@ -37,7 +36,7 @@ func TestNextSerial(t *testing.T) {
 			write(t, p+"/db/index", string(read(t, p, fileIndex))+"oops\n")
 		}, []string{"db/index", "last row", "6"}},
 		{"last row endless", func(t *testing.T, p string) { write(t, p+"/db/index", strings.Repeat("x", maxIndexRow+1)) },
-			[]string{"db/index", "more than 16384 bytes"}},
+			[]string{"db/index", "at most 16384"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			path := copyNode(t, "aa")
@@ -60,7 +59,7 @@ func TestNextSerialWithoutIndex(t *testing.T) {
 	path := copyNode(t, "aa")
 	remove(t, filepath.Join(path, fileIndex))
 	_, err := (&view{Dir: reopen(t, path), now: testNow}).nextSerial()
-	if !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("found %v, want fs.ErrNotExist", err)
+	if !errors.Is(err, ErrNotNode) {
+		t.Errorf("found %v, want ErrNotNode", err)
 	}
 }

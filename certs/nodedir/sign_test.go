@@ -6,6 +6,7 @@ import (
 	"crypto"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/swaptacular/swptpeer/bundle"
 	"github.com/swaptacular/swptpeer/certs"
+	"github.com/swaptacular/swptpeer/certs/name"
 )
 
 // The bundle of a debtors agent that the reference authority does not know.
@@ -443,5 +445,103 @@ func TestSignSameConcurrently(t *testing.T) {
 	}
 	if rows, _ := parseIndex([]byte(readText(t, d, fileIndex))); len(rows) != 6 {
 		t.Errorf("db/index: found %d rows, expected 6", len(rows))
+	}
+}
+
+// TestSignIsNotMisledByNames: whoever chooses a name chooses part of db/index.
+// A further attribute that holds "/serialNumber=" and another node's id must not
+// keep that node out.
+func TestSignIsNotMisledByNames(t *testing.T) {
+	d := openNode(t, "aa")
+	victim := newStranger(t, certs.CreditorsAgent, "")
+	for _, text := range []string{"x/serialNumber=" + victim.id.ID(), "/serialNumber=" + victim.id.ID() + "/x", `\/serialNumber=` + victim.id.ID()} {
+		attacker := newStranger(t, certs.CreditorsAgent, "")
+		raw, err := name.Parse(attacker.id.RawName())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []name.Attribute
+		for _, rdn := range raw.RDNs() {
+			all = append(all, rdn...)
+		}
+		n, err := name.Build(append(all, name.Attribute{Type: []int{2, 5, 4, 3}, Tag: name.TagUTF8String, Value: text}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		attacker.rename(t, n.Raw())
+		if _, err := d.SignPeer(t.Context(), SignRequest{Bundle: attacker.bundle(t, "2026-11-23", nil)}, withKey(t, "aa")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	res, err := d.SignPeer(t.Context(), SignRequest{Bundle: victim.bundle(t, "2026-11-23", nil)}, withKey(t, "aa"))
+	if err != nil || res.Action != ActionSigned {
+		t.Fatalf("the victim: %v, %+v, expected it to be signed", err, res)
+	}
+}
+
+// TestSignRemembersWithCRLF: line ends that an editor changed do not make the
+// index forget who has a certificate.
+func TestSignRemembersWithCRLF(t *testing.T) {
+	d := openNode(t, "aa")
+	s := newStranger(t, certs.CreditorsAgent, "")
+	b := s.bundle(t, "2026-11-23", nil)
+	first, err := d.SignPeer(t.Context(), SignRequest{Bundle: b}, withKey(t, "aa"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	writeText(t, d, fileIndex, strings.ReplaceAll(readText(t, d, fileIndex), "\n", "\r\n"))
+	if err := os.RemoveAll(d.file(dirPeers + "/" + s.id.ID())); err != nil {
+		t.Fatal(err)
+	}
+	second, err := d.SignPeer(t.Context(), SignRequest{Bundle: b}, withKey(t, "aa"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(first.Certificate.Raw, second.Certificate.Raw) {
+		t.Error("the node got a second certificate")
+	}
+}
+
+// TestUsedSerialIsRefused: db/serial was put back, and the certificate of that
+// number is gone.
+func TestUsedSerialIsRefused(t *testing.T) {
+	d := openNode(t, "aa")
+	writeText(t, d, fileSerial, "8E5F9DB19112FEFA4BC420F299571931\n")
+	if err := os.Remove(d.file("certs/8E5F9DB19112FEFA4BC420F299571931.pem")); err != nil {
+		t.Fatal(err)
+	}
+	before := snapshot(t, d.Path())
+	s := newStranger(t, certs.CreditorsAgent, "")
+	_, err := d.SignPeer(t.Context(), SignRequest{Bundle: s.bundle(t, "2026-11-23", nil)}, withKey(t, "aa"))
+	if err == nil || !strings.Contains(err.Error(), "used already") || !strings.Contains(err.Error(), "db/index:3") {
+		t.Errorf("found error %v, expected one that names the row", err)
+	}
+	if after := snapshot(t, d.Path()); !maps.Equal(before, after) {
+		t.Error("the directory changed")
+	}
+}
+
+// TestUnreadableSeqNumIsOnlyAHint: the files of the subnets decide.
+func TestUnreadableSeqNumIsOnlyAHint(t *testing.T) {
+	for _, text := range []string{"xyz\n", "-5\n", "99999999999999999999\n"} {
+		d := openNode(t, "aa")
+		writeText(t, d, "db/subnets/creditors/SEQNUM", text)
+		s := newStranger(t, certs.CreditorsAgent, "")
+		res, err := d.SignPeer(t.Context(), SignRequest{Bundle: s.bundle(t, "2026-11-23", nil)}, withKey(t, "aa"))
+		if err != nil || res.Peer.Subnet.String() != "000003" {
+			t.Errorf("SEQNUM %q: %v, %+v, expected the subnet 000003", text, err, res)
+		}
+	}
+}
+
+func TestMissingIndex(t *testing.T) {
+	d := openNode(t, "aa")
+	if err := os.Remove(d.file(fileIndex)); err != nil {
+		t.Fatal(err)
+	}
+	s := newStranger(t, certs.CreditorsAgent, "")
+	_, err := d.SignPeer(t.Context(), SignRequest{Bundle: s.bundle(t, "2026-11-23", nil)}, withKey(t, "aa"))
+	if !errors.Is(err, ErrNotNode) || !strings.Contains(err.Error(), "init") {
+		t.Errorf("found error %v, expected advice to rebuild db/index", err)
 	}
 }

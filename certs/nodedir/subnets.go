@@ -119,8 +119,8 @@ func (v *view) freeSubnet(peer certs.Identity) (grant, error) {
 	return g, err
 }
 
-// seqNum reads the number that was last used. A missing file means that none
-// was.
+// seqNum reads the number that was last used, which is only a hint. A missing
+// file, or one that holds no such number (doctor reports it), means that none was.
 func (d *Dir) seqNum(p pool) (int64, error) {
 	rel := p.folder + "/" + nameSeqNum
 	line, err := d.readLine(rel)
@@ -132,7 +132,7 @@ func (d *Dir) seqNum(p pool) (int64, error) {
 	}
 	n, err := strconv.ParseInt(line, 10, 64)
 	if err != nil || n < -1 {
-		return 0, fmt.Errorf("%s: found %q, expected the decimal number of the last subnet given, %d to %d", d.file(rel), line, p.start, p.last)
+		return p.start, nil
 	}
 	return min(n, p.last), nil // the existing tool counts on when all are given
 }
