@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"slices"
 	"sync"
@@ -139,10 +138,10 @@ func (c *call) openPrevious(path string, at time.Time) (*bundle.Bundle, func(), 
 	if err != nil {
 		return nil, nil, err
 	}
-	b, report := bundle.Verify(in.r, in.size, bundle.VerifyOptions{Name: path, Time: at})
+	b, report := bundle.Verify(in.r, in.size, bundle.VerifyOptions{Name: "--previous " + path, Time: at})
 	if b == nil {
 		in.close()
-		return nil, nil, withHint(fmt.Errorf("--previous: %w", report.Err()), "give the bundle that was accepted before")
+		return nil, nil, withHint(report.Err(), "give the bundle that was accepted before")
 	}
 	return b, in.close, nil
 }
