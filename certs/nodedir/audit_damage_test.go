@@ -131,6 +131,10 @@ var damages = []struct {
 	{"dir.seqnum", "aa", "db/subnets/debtors/SEQNUM", "0x", func(t *testing.T, d *Dir) { writeText(t, d, "db/subnets/debtors/SEQNUM", "0x1\n") }},
 	{"dir.peer-name", "aa", "peers/notes", "node id", func(t *testing.T, d *Dir) { mkdirRel(t, d, "peers/notes") }},
 	{"dir.peer-folder", "aa", strings.TrimSuffix(aaPeer, "/"), "a symbolic link", func(t *testing.T, d *Dir) { toLink(t, d, strings.TrimSuffix(aaPeer, "/")) }},
+	{"dir.peer-folder", "aa", strings.TrimSuffix(aaPeer, "/"), "a regular file", func(t *testing.T, d *Dir) {
+		removeAll(t, d, aaPeer)
+		writeText(t, d, strings.TrimSuffix(aaPeer, "/"), "")
+	}},
 	{"dir.peer-root", "aa", aaPeer + "root-ca.crt", "missing", func(t *testing.T, d *Dir) { removeRel(t, d, aaPeer+"root-ca.crt") }},
 	{"dir.peer-root", "aa", aaPeer + "root-ca.crt", "root.self-signed", func(t *testing.T, d *Dir) { flipSignature(t, d, aaPeer+"root-ca.crt") }},
 	{"dir.peer-identity", "aa", strings.TrimSuffix(aaPeer, "/"), "Debtors Agents", func(t *testing.T, d *Dir) { writeText(t, d, aaPeer+"nodetype.txt", "Debtors Agents\n") }},

@@ -73,8 +73,9 @@ func (d *Dir) Peers() ([]*Peer, error) {
 	return peers, nil
 }
 
-// peerFolders returns the visible names in peers/ that are not plain files,
-// sorted.
+// peerFolders returns the visible names in peers/ that are not plain files, and
+// those that are but have the name of a peer's folder: something is wrong with
+// them. They are sorted.
 func (d *Dir) peerFolders() ([]string, error) {
 	entries, err := os.ReadDir(d.file(dirPeers))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -85,7 +86,14 @@ func (d *Dir) peerFolders() ([]string, error) {
 	}
 	var names []string
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") || e.Type().IsRegular() {
+		if strings.HasPrefix(e.Name(), ".") {
+			continue
+		}
+		if _, err := certs.ParseNodeID(e.Name()); err == nil {
+			names = append(names, e.Name())
+			continue
+		}
+		if e.Type().IsRegular() {
 			continue
 		}
 		if e.Type()&fs.ModeSymlink != 0 {
