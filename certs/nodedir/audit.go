@@ -154,18 +154,19 @@ func (a *auditor) checkPending() {
 	r := &a.report
 	switch pending, err := durable.Pending(a.path, fileJournal); {
 	case err != nil:
-		r.Fail(ruleDirPending, fileJournal, err.Error(), "no journal, or one that can be read")
+		r.Fail(ruleDirJournal, fileJournal, err.Error(), "no journal, or one that can be read")
 	case pending:
 		a.interrupted = true
 		paths, err := durable.PendingPaths(a.path, fileJournal)
 		if err != nil {
-			r.FailAdvice(ruleDirPending, fileJournal, err.Error(), "no journal, or one that can be read",
-				"restore "+fileJournal+"* from where it was changed; if that is impossible, restore the directory from a backup")
+			r.Fail(ruleDirJournal, fileJournal, err.Error(), "no journal, or one that can be read")
 			break
 		}
+		r.Pass(ruleDirJournal, fileJournal, "")
 		a.pending = paths
 		r.Fail(ruleDirPending, fileJournal, "an interrupted change of "+cmp.Or(strings.Join(paths, ", "), "nothing yet"), "none")
 	default:
+		r.Pass(ruleDirJournal, fileJournal, "none")
 		r.Pass(ruleDirPending, fileJournal, "none")
 	}
 	if a.quick {

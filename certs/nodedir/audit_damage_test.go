@@ -195,7 +195,7 @@ var damages = []struct {
 	}},
 	{"dir.temporary", "aa", "db/.swptpeer-0123456789abcdef-0", "temporary", func(t *testing.T, d *Dir) { writeText(t, d, "db/.swptpeer-0123456789abcdef-0", "x") }},
 	{"dir.temporary", "aa", aaPeer + ".swptpeer-0123456789abcdef-1.old", "temporary", func(t *testing.T, d *Dir) { mkdirRel(t, d, aaPeer+".swptpeer-0123456789abcdef-1.old") }},
-	{"dir.pending", "aa", fileJournal, "checksum", func(t *testing.T, d *Dir) { writeText(t, d, fileJournal, `{"version":1,"sha256":"","plan":{}}`+"\n") }},
+	{"dir.journal", "aa", fileJournal, "checksum", func(t *testing.T, d *Dir) { writeText(t, d, fileJournal, `{"version":1,"sha256":"","plan":{}}`+"\n") }},
 }
 
 func removeRel(t testing.TB, d *Dir, rel string) {

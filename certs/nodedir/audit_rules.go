@@ -32,6 +32,8 @@ var (
 		Citation: "certificates, \"Root certificate\"", Advice: adviceRestore}
 	ruleDirSignatures = &check.Rule{ID: "dir.signatures", Severity: check.Notice, Title: "every signature is verified",
 		Citation: "commands, doctor", Advice: "run \"swptpeer doctor\" without --quick"}
+	ruleDirJournal = &check.Rule{ID: "dir.journal", Severity: check.Error, Title: "the record of an interrupted change, if there is one, can be read",
+		Citation: citeMustHold, Advice: "nothing can be changed until it is gone: restore db/.swptpeer-journal from where it was changed, or the directory from a backup; remove it only if you know that no change was interrupted"}
 	ruleDirPending = &check.Rule{ID: "dir.pending", Severity: check.Warning, Title: "no change was interrupted",
 		Citation: citeMustHold, Advice: "nothing is lost: the next change completes or undoes it first; " + adviceFix + " to do it now"}
 	ruleDirTemporary = &check.Rule{ID: "dir.temporary", Severity: check.Warning, Title: "no temporary files are left over",
@@ -149,7 +151,7 @@ var (
 
 // dirRules is the table of them, in the order of checking.
 var dirRules = []*check.Rule{
-	ruleDirRepaired, ruleDirPending, ruleDirTemporary, ruleDirSignatures,
+	ruleDirRepaired, ruleDirJournal, ruleDirPending, ruleDirTemporary, ruleDirSignatures,
 	ruleDirIdentity, ruleDirRoot,
 	ruleDirFolder, ruleDirFile, ruleDirNewline, ruleDirSymlink, ruleDirModePrivate, ruleDirModePublic, ruleDirGitignore,
 	ruleDirConf, ruleDirConfIdentity, ruleDirKeyPlace, ruleDirKeyForm, ruleDirKeyEncrypted, ruleDirOpenSSL,

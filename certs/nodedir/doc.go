@@ -45,6 +45,9 @@ var (
 	ErrRefused  = errors.New("refused")              // returned by Confirm to stop
 	ErrUnknown  = errors.New("unknown peer")
 	ErrRejected = errors.New("rejected") // a check or rule said no: exit status 1
+	// ErrMade is wrapped with what failed after the directory was changed. The
+	// same call again does what is missing, and changes nothing twice.
+	ErrMade = errors.New("the change is made")
 )
 
 // Options of Open and Init. The zero Options are useful.

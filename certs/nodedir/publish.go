@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/swaptacular/swptpeer/bundle"
 	"github.com/swaptacular/swptpeer/certs"
@@ -110,7 +111,13 @@ func (p *publication) plan(v *view) (*draft, error) {
 		}
 		return p.stage(v, s, own)
 	}
-	dr.after = func() error { return p.staged.Commit() }
+	dr.after = func() error {
+		err := p.staged.Commit()
+		if err != nil && p.changed {
+			return fmt.Errorf("%w: %s and %s are of the new info-bundle; but it could not be put in its place: %w", ErrMade, fileUpdatedAt, fileNodeInfoDigest, err)
+		}
+		return err
+	}
 	return dr, nil
 }
 
@@ -133,6 +140,9 @@ func (p *publication) stage(v *view, s *signer, req *certs.Request) (err error) 
 		Modified:  modified,
 	})
 	if err != nil {
+		return err
+	}
+	if err := p.staged.Sync(); err != nil {
 		return err
 	}
 	digest, err := bundle.ContentDigest(v.file(dirNodeInfo))
@@ -218,16 +228,48 @@ func (d *Dir) checkOutput(out string, overwrite bool) error {
 	case !overwrite:
 		return &fs.PathError{Op: "create", Path: out, Err: fs.ErrExist}
 	}
-	folder, err := realPath(filepath.Dir(out))
+	return d.CheckOutput(out)
+}
+
+// CheckOutput refuses (ErrRejected) the path of an output file that the directory
+// keeps for itself: anything inside private/, certs/, db/, peers/ or nodeinfo/,
+// and the files that have a meaning at its root. Other names at the root are
+// free. Symbolic links to folders are followed.
+func (d *Dir) CheckOutput(path string) error {
+	folder, err := realPath(filepath.Dir(path))
 	if err != nil {
 		return err
 	}
-	nodeinfo, err := realPath(d.file(dirNodeInfo))
+	for _, dir := range []string{dirPrivate, dirCerts, dirDB, dirPeers, dirNodeInfo} {
+		own, err := realPath(d.file(dir))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if rel, err := filepath.Rel(own, folder); err == nil && filepath.IsLocal(rel) {
+			why := "which this program keeps"
+			if dir == dirNodeInfo {
+				why = "whose content is published"
+			}
+			return rejectf("%s: it is inside %s, %s: choose another folder", path, d.file(dir), why)
+		}
+	}
+	root, err := realPath(d.path)
 	if err != nil {
 		return err
 	}
-	if rel, err := filepath.Rel(nodeinfo, folder); err == nil && filepath.IsLocal(rel) {
-		return fmt.Errorf("%s: it is inside %s, whose content is published: choose another folder", out, d.file(dirNodeInfo))
+	if folder != root {
+		return nil
+	}
+	name := filepath.Base(path)
+	for _, own := range []string{
+		fileRootCert, fileConf, fileGitignore, fileCreditorsSubnet, fileDebtorsSubnet, dirPrivate, dirCerts, dirDB, dirPeers, dirNodeInfo,
+	} {
+		if strings.EqualFold(name, own) { // file systems that fold case take them for one
+			return rejectf("%s: the node directory keeps something else under this name: choose another", path)
+		}
 	}
 	return nil
 }

@@ -108,9 +108,15 @@ func TestCreateBundleRefuses(t *testing.T) {
 		{"the output exists", "there.zip", nil, []string{"there.zip", "exists"}, false},
 		{"a folder", "", nil, []string{"a folder"}, false},
 		{"no such folder", "a/b.zip", nil, []string{"no such file"}, false},
-		{"inside nodeinfo/", "node/nodeinfo/b.zip", nil, []string{"inside", "published"}, false},
-		{"deep inside nodeinfo/", "node/nodeinfo/x/b.zip", func(t *testing.T, d *Dir) { os.Mkdir(d.file("nodeinfo/x"), 0o755) }, []string{"inside"}, false},
-		{"inside nodeinfo/ through a link", "node/link/b.zip", func(t *testing.T, d *Dir) { os.Symlink("nodeinfo", d.file("link")) }, []string{"inside"}, false},
+		{"inside nodeinfo/", "node/nodeinfo/b.zip", nil, []string{"inside", "published"}, true},
+		{"deep inside nodeinfo/", "node/nodeinfo/x/b.zip", func(t *testing.T, d *Dir) { os.Mkdir(d.file("nodeinfo/x"), 0o755) }, []string{"inside"}, true},
+		{"inside nodeinfo/ through a link", "node/link/b.zip", func(t *testing.T, d *Dir) { os.Symlink("nodeinfo", d.file("link")) }, []string{"inside"}, true},
+		{"inside private/", "node/private/root-ca.key", nil, []string{"exists"}, false},
+		{"inside db/", "node/db/.swptpeer-journal", nil, []string{"inside"}, true},
+		{"inside db/subnets/", "node/db/subnets/creditors/000009", nil, []string{"no such file"}, false},
+		{"inside certs/", "node/certs/b.zip", nil, []string{"inside"}, true},
+		{"inside peers/", "node/peers/1234abcd/b.zip", nil, []string{"inside"}, true},
+		{"a name of the directory", "node/Debtors-Subnet.txt", nil, []string{"under this name"}, true},
 		{"no stomp.toml", "b.zip", func(t *testing.T, d *Dir) { remove(t, d.file(fileManifest)) }, []string{"stomp.toml is missing", "init"}, true},
 		{"stomp.toml without servers", "b.zip", func(t *testing.T, d *Dir) { write(t, d.file(fileManifest), "servers = []\n") }, []string{"stomp.toml", "servers"}, true},
 		{"updated-at.txt of a person", "b.zip", func(t *testing.T, d *Dir) { write(t, d.file(fileUpdatedAt), "yesterday\n") }, []string{"updated-at.txt", "yesterday"}, false},
@@ -188,5 +194,26 @@ func TestCreateBundleOfMovingContent(t *testing.T) {
 	}
 	if _, err := os.Lstat(d.file(fileNodeInfoDigest)); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the digest was recorded: %v", err)
+	}
+}
+
+// TestCheckOutput: --overwrite is no way to replace what the directory keeps.
+func TestCheckOutput(t *testing.T) {
+	d := openNode(t, "aa")
+	if err := os.Symlink("private", d.file("link")); err != nil {
+		t.Fatal(err)
+	}
+	for _, rel := range []string{
+		fileRootKey, fileRootCert, fileIndex, fileSerial, "db/subnets/creditors/000001", "peers/" + referenceCA + "/sub-ca.crt",
+		"nodeinfo/x.crt", "link/root-ca.key", "certs/x.pem", ".gitignore", "ROOT-CA.CRT", "creditors-subnet.txt",
+	} {
+		if err := d.CheckOutput(d.file(rel)); !errors.Is(err, ErrRejected) {
+			t.Errorf("%s: found %v, expected ErrRejected", rel, err)
+		}
+	}
+	for _, path := range []string{d.file("for-them.crt"), filepath.Join(t.TempDir(), "root-ca.crt"), filepath.Join(d.Path(), "..", "x")} {
+		if err := d.CheckOutput(path); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }

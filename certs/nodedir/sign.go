@@ -76,12 +76,12 @@ func (d *Dir) SignPeer(ctx context.Context, req SignRequest, ch Change) (*SignRe
 	if ch.DryRun {
 		return res, nil
 	}
-	const made = "the change is made, and cannot be read back: take the certificate from there when it can"
+	const unread = "and it cannot be read back"
 	if res.Peer, err = d.peerToChange(req.Bundle.Identity.ID()); err != nil {
-		return nil, fmt.Errorf("%s: %s: %w", d.file(last.rel), made, err)
+		return nil, fmt.Errorf("%s: %w, %s: %w", d.file(last.rel), ErrMade, unread, err)
 	}
 	if res.Certificate = res.Peer.PeerCert; res.Certificate == nil {
-		return nil, fmt.Errorf("%s: %s: %s", d.file(last.rel), made, strings.Join(res.Peer.Problems, "; "))
+		return nil, fmt.Errorf("%s: %w, %s: %s", d.file(last.rel), ErrMade, unread, strings.Join(res.Peer.Problems, "; "))
 	}
 	return res, nil
 }
