@@ -151,6 +151,16 @@ func (f *NewFile) Size() (int64, error) {
 	return fi.Size(), nil
 }
 
+// Sync makes sure that what was written is on the disk, so that little is left
+// that could fail in Commit.
+func (f *NewFile) Sync() error {
+	if err := f.usable(); err != nil {
+		return err
+	}
+	f.err = f.wrap(f.disk.syncFile(f.file, f.temp))
+	return f.err
+}
+
 // Commit syncs, puts the file in its place and syncs the folder. After an error
 // what was at path is as before, with one exception: if the file replaced
 // another and then syncing the folder fails, it stays in its place.

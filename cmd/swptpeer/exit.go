@@ -162,6 +162,8 @@ func hintFor(err error) string {
 	switch {
 	case has[*durable.Interrupted](err):
 		return "the change is recorded, and the next command that changes the directory finishes it: remove the cause, then run the same command again"
+	case errors.Is(err, nodedir.ErrMade):
+		return "remove the cause, then run the same command again: it does what is missing, and changes nothing twice"
 	case errors.Is(err, context.Canceled):
 		return "nothing is half done: run the same command again"
 	case errors.Is(err, errNoTerminal):
