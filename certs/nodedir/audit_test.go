@@ -144,7 +144,7 @@ func TestAuditFinds(t *testing.T) {
 // Every rule has a damage that breaks it, and is complete.
 func TestAuditRules(t *testing.T) {
 	broken := map[string]bool{"dir.repaired": true, "dir.signatures": true} // never fail
-	broken["dir.pending"] = true // by TestAuditInterrupted
+	broken["dir.pending"] = true                                            // by TestAuditInterrupted
 	for _, damage := range damages {
 		broken[damage.rule] = true
 	}
