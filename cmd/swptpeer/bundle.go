@@ -60,8 +60,13 @@ func (c *call) bundleCreate(out string) error {
 		return err
 	}
 	overwrite := c.cli.Bool("overwrite")
-	if _, err := os.Lstat(out); err == nil && !overwrite {
-		return existsError(out, true)
+	if fi, err := os.Lstat(out); err == nil {
+		if !overwrite {
+			return existsError(out, true)
+		}
+		if err := keepsKey(out, fi); err != nil {
+			return err
+		}
 	}
 	res, err := d.CreateBundle(c.ctx, out, overwrite, c.change(d, false))
 	if err != nil {

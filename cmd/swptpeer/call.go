@@ -176,6 +176,9 @@ func (c *call) openDir() (*nodedir.Dir, error) {
 	if err != nil {
 		return nil, err
 	}
+	for _, w := range d.Warnings() {
+		c.err.warningLine(w)
+	}
 	if d.Pending() && !c.quiet {
 		c.err.warningLine("an earlier change was interrupted; the next command that changes the directory completes it")
 	}

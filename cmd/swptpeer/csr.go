@@ -98,13 +98,13 @@ func (c *call) serverRequest(keyPath, csrPath string) error {
 		return existsError(keyPath, false)
 	}
 	if c.dryRun {
-		if _, err := c.output(csrPath, 0o644); err != nil {
+		if _, err := c.output(nil, csrPath, 0o644); err != nil {
 			return err
 		}
 		return c.showPlan(&nodedir.Plan{Title: "make a server key and a request", Facts: []nodedir.Fact{
 			{Name: "node", Value: id.String()}, {Name: "key", Value: keyPath}, {Name: "request", Value: csrPath}}})
 	}
-	csrFile, err := c.output(csrPath, 0o644)
+	csrFile, err := c.output(nil, csrPath, 0o644)
 	if err != nil {
 		return err
 	}
@@ -177,7 +177,7 @@ func (c *call) nodeRequest(path string) error {
 	if err := certs.CheckRequest(req, d.Root().Certificate).Err(); err != nil {
 		return err
 	}
-	f, err := c.output(path, 0o644)
+	f, err := c.output(d, path, 0o644)
 	if err != nil {
 		return err
 	}
@@ -361,7 +361,7 @@ func (c *call) csrSign(csrPath, outPath string) error {
 	if err != nil {
 		return err
 	}
-	out, err := c.output(outPath, 0o644)
+	out, err := c.output(d, outPath, 0o644)
 	if err != nil {
 		return err
 	}

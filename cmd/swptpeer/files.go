@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -10,28 +11,54 @@ import (
 
 	"github.com/swaptacular/swptpeer/certs"
 	"github.com/swaptacular/swptpeer/certs/durable"
+	"github.com/swaptacular/swptpeer/certs/nodedir"
 )
 
 // Files that commands read and write on behalf of the operator, outside of the
 // node directory.
 
 // output begins the output file that flag --out names, so that a name that
-// cannot be written to is noticed before anything is signed. The file is nil
-// without the flag, and with --dry-run.
-func (c *call) output(path string, mode fs.FileMode) (*durable.NewFile, error) {
+// cannot be written to is noticed before anything is signed. What the node
+// directory d (nil: there is none) keeps for itself, and a private key, is never
+// replaced. The file is nil without the flag, and with --dry-run.
+func (c *call) output(d *nodedir.Dir, path string, mode fs.FileMode) (*durable.NewFile, error) {
 	if path == "" {
 		return nil, nil
 	}
+	if d != nil {
+		if err := d.CheckOutput(path); err != nil {
+			return nil, err
+		}
+	}
 	overwrite := c.cli.Bool("overwrite")
-	if !overwrite {
-		if _, err := os.Lstat(path); err == nil {
+	if fi, err := os.Lstat(path); err == nil {
+		if !overwrite {
 			return nil, existsError(path, c.has("overwrite"))
+		}
+		if err := keepsKey(path, fi); err != nil {
+			return nil, err
 		}
 	}
 	if c.dryRun {
 		return nil, nil
 	}
 	return durable.CreateFile(path, mode, overwrite)
+}
+
+// keepsKey refuses to overwrite a file that holds a private key.
+func keepsKey(path string, fi fs.FileInfo) error {
+	if !fi.Mode().IsRegular() || fi.Size() > certs.MaxKeyFile {
+		return nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	defer clear(data)
+	if bytes.Contains(data, []byte("PRIVATE KEY-----")) {
+		return withHint(refusef("%s: it holds a private key, which is not overwritten", path), "choose another name, or move the key away")
+	}
+	return nil
 }
 
 func existsError(path string, canOverwrite bool) error {

@@ -97,7 +97,7 @@ func (c *call) peerSign(path string) error {
 		return err
 	}
 	outPath := c.cli.String("out")
-	out, err := c.output(outPath, 0o644)
+	out, err := c.output(d, outPath, 0o644)
 	if err != nil {
 		return err
 	}

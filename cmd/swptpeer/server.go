@@ -194,7 +194,7 @@ func runServerRenew(c *call) error {
 		return err
 	}
 	outPath := c.cli.String("out")
-	out, err := c.output(outPath, 0o644)
+	out, err := c.output(d, outPath, 0o644)
 	if err != nil {
 		return err
 	}
