@@ -109,6 +109,14 @@ func TestScripts(t *testing.T) {
 			"finish":     cmdFinish,
 			"promtext":   cmdPromtext,
 			"setservers": cmdSetServers,
+			// Edits as other programs make them: the newline at the end of a file
+			// taken away, line ends of Windows.
+			"cutnewline": func(ts *testscript.TestScript, neg bool, args []string) {
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.TrimSuffix(ts.ReadFile(args[0]), "\n")), 0o644))
+			},
+			"crlf": func(ts *testscript.TestScript, neg bool, args []string) {
+				ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.ReplaceAll(ts.ReadFile(args[0]), "\n", "\r\n")), 0o644))
+			},
 			"writehostile": func(ts *testscript.TestScript, neg bool, args []string) {
 				ts.Check(os.WriteFile(ts.MkAbs(hostileName), []byte("PK\x05\x06\x1b[2J\u202e"), 0o644))
 			},
