@@ -192,7 +192,11 @@ func writeGitHub(w io.Writer, kind string, items []item, strict bool) error {
 			line(level, it.name, res.Rule.ID, safe(res.Rule.Title)+": "+resultText(res)+digest)
 		}
 		if len(skipped) > 0 {
-			line("error", it.name, "not checked", "these rules could not be checked: "+strings.Join(skipped, ", ")+digest)
+			level := "error"
+			if explained(it.report) {
+				level = "notice"
+			}
+			line(level, it.name, "not checked", "these rules could not be checked: "+strings.Join(skipped, ", ")+digest)
 		}
 	}
 	line("notice", "", programName+" "+kind, count(items, strict).String())

@@ -183,7 +183,9 @@ func (c *call) printReport(p *printer, it item, strict, verbose bool) {
 			printResult(p, res)
 		}
 	}
-	printSkipped(p, skipped)
+	if !c.quiet || !explained(r) {
+		printSkipped(p, skipped)
+	}
 }
 
 // tally counts the outcomes.
