@@ -243,7 +243,8 @@ func (n *pointCount) String() string {
 	return fmt.Sprintf("%d kills, %d failures of changes, %d of reads", n.kills, n.failures, n.reads)
 }
 
-// TestFaults tries all points of all commands.
+// TestFaults tries all points of all commands, and reads the order in which each
+// brings things to the disk (powerloss_linux_test.go).
 func TestFaults(t *testing.T) {
 	everything := os.Getenv("SWPTPEER_REQUIRE_INTEROP") == "1"
 	var tried, all pointCount
@@ -251,6 +252,7 @@ func TestFaults(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			began := time.Now()
 			f := newFaultRun(t, &c)
+			t.Run("order of syncs", f.checkOrder)
 			points := f.points()
 			if len(points) < 20 {
 				t.Fatalf("found %d points, expected many: nothing would be tried", len(points))
