@@ -95,14 +95,15 @@ func (d *Dir) readFile(rel string, limit int64) ([]byte, error) {
 }
 
 // readBounded reads a whole regular file, or a link to one, of at most limit
-// bytes. It never waits for a pipe or a device.
+// bytes. It never waits for a pipe or a device: what cannot be read is an
+// *fs.PathError, also if the system had no complaint.
 func readBounded(path string, limit int64) ([]byte, error) {
 	fi, err := os.Stat(path)
 	if err != nil {
 		return nil, err
 	}
 	if !fi.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s: found %s, expected a regular file", path, kind(fi.Mode()))
+		return nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("found %s, expected a regular file", kind(fi.Mode()))}
 	}
 	f, err := os.Open(path)
 	if err != nil {
