@@ -46,6 +46,9 @@ const (
 // [ErrPasswordRequired], an error of the function is returned wrapped, a wrong
 // password gives [ErrWrongPassword]. A key in a form that cannot be read gives
 // an [*UnsupportedKeyError]. No error holds any part of the key or the password.
+//
+// What password returns is overwritten with zeros before ParsePrivateKey returns,
+// and so is the decrypted key in its file form; see SECURITY.md for what Go keeps.
 func ParsePrivateKey(file []byte, password func() ([]byte, error)) (crypto.Signer, error) {
 	block, err := keyBlock(file)
 	if err != nil {
@@ -61,14 +64,15 @@ func ParsePrivateKey(file []byte, password func() ([]byte, error)) (crypto.Signe
 			return nil, ErrPasswordRequired
 		}
 		pass, err := password()
+		defer clear(pass)
 		if err != nil {
 			return nil, fmt.Errorf("private key: password: %w", err)
 		}
 		if der, err = decryptKeyBlock(block, pass); err != nil {
 			return nil, err
 		}
-		defer clear(der)
 	}
+	defer clear(der)
 	key, err := parseKeyDER(block.label, der)
 	if err != nil {
 		return nil, fmt.Errorf("private key: %w", err)
@@ -200,7 +204,7 @@ func EncryptPrivateKey(key crypto.Signer, password []byte) ([]byte, error) {
 		return nil, fmt.Errorf("private key: encrypt: %w", err)
 	}
 	file := pem.EncodeToMemory(block)
-	back, err := ParsePrivateKey(file, func() ([]byte, error) { return password, nil })
+	back, err := ParsePrivateKey(file, func() ([]byte, error) { return bytes.Clone(password), nil })
 	if err != nil {
 		return nil, fmt.Errorf("private key: the encrypted key cannot be read back: %w", err)
 	}
@@ -219,6 +223,7 @@ func EncodePrivateKey(key crypto.Signer) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("private key: encode: %w", err)
 	}
+	defer clear(block.Bytes)
 	return pem.EncodeToMemory(block), nil
 }
 

@@ -30,6 +30,12 @@ type InitRequest struct {
 	NoKubernetes          bool // a new node gets no peers/kustomization.yaml
 }
 
+// Format implements fmt.Formatter: whoever prints a request, in whatever way,
+// does not print the key in it.
+func (r InitRequest) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "InitRequest(%v %s, servers %q)", r.Type, r.Prefix, r.Servers)
+}
+
 // InitResult of Init.
 type InitResult struct {
 	Dir     *Dir // nil after a dry run that would make something

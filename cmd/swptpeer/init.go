@@ -98,7 +98,7 @@ func (c *call) initRequest() (*nodedir.InitRequest, error) {
 		}
 	}
 	if path := c.cli.String("key"); path != "" {
-		data, err := c.readPEM(path)
+		data, err := c.readFile(path, certs.MaxKeyFile)
 		if err != nil {
 			return nil, err
 		}

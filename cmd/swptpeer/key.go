@@ -103,10 +103,11 @@ func (c *call) publicKey() (crypto.PublicKey, error) {
 		}
 	}
 	path := c.keyPath(c.dir())
-	data, err := c.readPEM(path)
+	data, err := c.readFile(path, certs.MaxKeyFile)
 	if err != nil {
 		return nil, err
 	}
+	defer clear(data)
 	key, err := c.unlock(path, func(password func() ([]byte, error)) (crypto.Signer, error) {
 		key, err := certs.ParsePrivateKey(data, password)
 		if err != nil {

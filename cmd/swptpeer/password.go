@@ -28,8 +28,8 @@ type passwordSource struct {
 	flag string // the flag that was given; "" for the environment or the prompt
 	path string
 	fd   int
-	env  string // name of the environment variable
-	kept []byte
+	env  string  // name of the environment variable
+	kept *[]byte // behind a pointer, which is what the fmt package prints of it
 }
 
 // newPasswordSource looks at the flags --PREFIX-file, --PREFIX-fd and
@@ -66,10 +66,16 @@ func newPasswordSource(c *call, prefix, env string) (*passwordSource, error) {
 	return p, nil
 }
 
+// Format implements fmt.Formatter: whoever prints one, in whatever way, does not
+// print the password.
+func (p *passwordSource) Format(f fmt.State, _ rune) {
+	io.WriteString(f, "passwordSource(kept to itself)")
+}
+
 // forget wipes what was kept.
 func (p *passwordSource) forget() {
-	if p != nil {
-		clear(p.kept)
+	if p != nil && p.kept != nil {
+		clear(*p.kept)
 		p.kept = nil
 	}
 }
@@ -123,7 +129,7 @@ func (p *passwordSource) missing(err error) error {
 // input and descriptors can be read only once, so what they gave is kept.
 func (p *passwordSource) given() (password []byte, ok bool, err error) {
 	if p.kept != nil {
-		return slices.Clone(p.kept), true, nil
+		return slices.Clone(*p.kept), true, nil
 	}
 	if p.flag == "" && p.c.sys.env(p.env) == "" {
 		return nil, false, nil // set and empty is as good as not set
@@ -134,9 +140,11 @@ func (p *passwordSource) given() (password []byte, ok bool, err error) {
 	}
 	password, err = trimPassword(data)
 	if err != nil {
+		clear(data)
 		return nil, false, &unreadable{fmt.Errorf("reading the password: %w", err)}
 	}
-	p.kept = slices.Clone(password)
+	kept := slices.Clone(password)
+	p.kept = &kept
 	return password, true, nil
 }
 

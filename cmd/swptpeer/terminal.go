@@ -111,16 +111,19 @@ func (a asker) newPassword(ctx context.Context, what string) ([]byte, error) {
 		return nil, err
 	}
 	if err := checkNewPassword(first); err != nil {
+		clear(first)
 		return nil, err
 	}
 	second, err := a.password(ctx, "Enter it again: ")
+	defer clear(second)
 	if err != nil {
+		clear(first)
 		return nil, err
 	}
 	if !bytes.Equal(first, second) {
+		clear(first)
 		return nil, withHint(&refusal{"the two passwords differ; nothing was changed"}, "run the command again and type the same password twice")
 	}
-	clear(second)
 	return first, nil
 }
 
