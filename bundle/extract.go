@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/swaptacular/swptpeer/bundle/strictzip"
@@ -116,7 +118,8 @@ func (n *NodeInfo) extractInto(root *os.Root) error {
 	if err := n.Archive.Walk(x.entry); err != nil {
 		return err
 	}
-	for folder := range x.made {
+	// The innermost first, and always in the same order.
+	for _, folder := range slices.Backward(slices.Sorted(maps.Keys(x.made))) {
 		if err := syncFolder(root, folder); err != nil {
 			return err
 		}
