@@ -216,12 +216,15 @@ func runServerRenew(c *call) error {
 
 // serialArgument is a serial number, or that of a certificate in a file.
 func (c *call) serialArgument(arg string) (certs.Serial, error) {
-	if _, err := os.Stat(arg); err == nil {
+	switch _, err := os.Stat(arg); {
+	case err == nil:
 		cert, err := c.readCertificate(arg)
 		if err != nil {
 			return certs.Serial{}, err
 		}
 		return certs.SerialOf(cert.Certificate)
+	case !errors.Is(err, fs.ErrNotExist):
+		return certs.Serial{}, err
 	}
 	serial, err := certs.ParseSerial(strings.ToUpper(strings.ReplaceAll(arg, ":", "")))
 	if err != nil {

@@ -48,3 +48,15 @@ func TestInitDoesNotAskForWhatItCannotSee(t *testing.T) {
 		t.Errorf("found exit status %d, want %d: %s", status, statusIO, text)
 	}
 }
+
+// Nor is a file that cannot be looked at taken for a mistyped serial number.
+func TestRenewNamesTheFileItCannotSee(t *testing.T) {
+	circle := filepath.Join(t.TempDir(), "server.crt")
+	if err := os.Symlink("server.crt", circle); err != nil {
+		t.Fatal(err)
+	}
+	status, text := inProcess(referenceTime, nil, "server", "renew", circle, "--dir", referenceNode(t, "aa"), "--yes")
+	if status != statusIO {
+		t.Errorf("found exit status %d, want %d: %s", status, statusIO, text)
+	}
+}
