@@ -143,6 +143,11 @@ func (l *commandLine) setFlags(tokens []token) error {
 		if !known {
 			return l.unknownFlag(t)
 		}
+		// To take an empty value for none would judge without the pin that a
+		// script has lost.
+		if kind.takesValue && t.value == "" {
+			return withHint(usagef("flag --%s: found an empty value, expected one", kind.name), "leave the flag out, or give it a value; if it came from a variable, that is not set")
+		}
 		if !kind.takesValue {
 			if !t.valued {
 				t.value = "true"

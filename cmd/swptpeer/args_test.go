@@ -124,6 +124,33 @@ func TestParseArgs(t *testing.T) {
 	}
 }
 
+// TestEmptyValues: no flag of any command takes an empty value for none, in
+// either way of writing it, and under each of its names.
+func TestEmptyValues(t *testing.T) {
+	flags := 0
+	for _, c := range commands().all() {
+		if c.run == nil {
+			continue
+		}
+		path := strings.Fields(c.fullName())[1:]
+		for name, kind := range flagTable(c) {
+			if !kind.takesValue {
+				continue
+			}
+			flags++
+			for _, form := range [][]string{{"--" + name, ""}, {"--" + name + "="}, {"-" + name, ""}} {
+				_, err := parseArgs(commands(), slices.Concat(path, form))
+				if exitStatus(err) != statusUsage || !strings.Contains(err.Error(), "flag --"+kind.name+": found an empty value") {
+					t.Errorf("%s %q: found %v", c.fullName(), form, err)
+				}
+			}
+		}
+	}
+	if flags == 0 {
+		t.Fatal("no flags")
+	}
+}
+
 // FuzzParseArgs: no argument list panics, and a flag never becomes an argument
 // unless "--" stands before it.
 func FuzzParseArgs(f *testing.F) {
