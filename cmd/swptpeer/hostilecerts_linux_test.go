@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -195,7 +196,10 @@ func TestHostileCertificates(t *testing.T) {
 	const daID = "9713c1a6b9b52ce34697c159b56ecfb0"
 	reference := "../../testdata/reference/"
 	env := map[string]string{"SWPTPEER_PASSWORD": "secret-pw"}
-	for name, file := range oddCerts(t) {
+	var runs atomic.Int64
+	odd := oddCerts(t)
+	t.Cleanup(func() { t.Logf("%d certificates, %d commands", len(odd), runs.Load()) })
+	for name, file := range odd {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			work := t.TempDir()
@@ -256,6 +260,7 @@ func TestHostileCertificates(t *testing.T) {
 				{unreadable, []string{"bundle", "create", filepath.Join(work, "new.zip"), "--dir", own}},
 				{unreadable, []string{"csr", "sign", reference + "servers/aa.csr", "--dir", own, "--yes"}},
 			} {
+				runs.Add(1)
 				begin := time.Now()
 				code, stdout, stderr := runWith(t, env, c.args...)
 				if took := time.Since(begin); took > soon {
