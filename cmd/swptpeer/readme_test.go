@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/swaptacular/swptpeer/bundle/policy"
 	"github.com/swaptacular/swptpeer/certs/check"
 )
 
@@ -54,5 +55,22 @@ func TestAllRules(t *testing.T) {
 	}
 	if len(seen) < 150 {
 		t.Errorf("found %d rules", len(seen))
+	}
+}
+
+// The README's policy is one.
+func TestReadmePolicy(t *testing.T) {
+	data, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, ok := strings.Cut(string(data), "\n```toml\nstrict = true")
+	text, _, ok2 := strings.Cut(rest, "```")
+	if !ok || !ok2 {
+		t.Fatal("found no policy in the README")
+	}
+	p, err := policy.Parse([]byte("strict = true"+text), allRules())
+	if err != nil || !p.Strict || len(p.Waivers) != 1 || len(p.Pins) != 1 || p.Limits.Bundle == 0 {
+		t.Errorf("found %+v, %v", p, err)
 	}
 }
