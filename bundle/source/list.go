@@ -44,9 +44,6 @@ const (
 	anAddress
 )
 
-// IsAddress reports whether the item is on the web.
-func (it Item) IsAddress() bool { return it.kind == anAddress }
-
 // List returns the items that names stand for, in their order: files, folders
 // (every *.zip at any depth below, in the order of their names), [Stdin], and
 // https addresses. What cannot be found is an item with an error. A name that
@@ -60,6 +57,19 @@ func List(names []string) ([]Item, error) {
 		}
 	}
 	return l.items, nil
+}
+
+// One returns the item that a name stands for, as [List] does, where one
+// info-bundle is wanted: a folder is an item with an error.
+func One(name string) (Item, error) {
+	if st, err := os.Stat(name); err == nil && st.IsDir() {
+		return Item{Name: name, Err: failf(Unreadable, name, "found a folder, expected an info-bundle")}, nil
+	}
+	items, err := List([]string{name})
+	if err != nil {
+		return Item{}, err
+	}
+	return items[0], nil
 }
 
 // ReadList returns the items that a list names, one on a line. Blank lines and

@@ -2,6 +2,7 @@ package source_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -9,9 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/swaptacular/swptpeer/bundle"
 	"github.com/swaptacular/swptpeer/bundle/source"
 )
 
@@ -70,6 +73,53 @@ func TestOpenFile(t *testing.T) {
 	wantsError(t, f, err, source.Unreadable, "no such file")
 	f, err = open(t, o, os.DevNull)
 	wantsError(t, f, err, source.Unreadable, "not a file")
+}
+
+// brokenDisk reads like a disk that fails.
+type brokenDisk struct{}
+
+func (brokenDisk) ReadAt([]byte, int64) (int, error) {
+	return 0, &os.PathError{Op: "read", Path: "b.zip", Err: syscall.EIO}
+}
+
+// What the system cannot read is not a bundle that was refused, though
+// nothing but a refusal can come of judging it.
+func TestFileFails(t *testing.T) {
+	f := source.NewFile("b.zip", brokenDisk{}, 1000)
+	if err := f.Err(); err != nil {
+		t.Fatalf("before anything was read: %v", err)
+	}
+	if b, report := bundle.Verify(f, f.Size, bundle.VerifyOptions{Time: time.Now()}); b != nil || report.Err() == nil {
+		t.Fatal("it was accepted")
+	}
+	wantsError(t, nil, f.Err(), source.Unreadable, "b.zip: input/output error")
+}
+
+func TestOne(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "a.zip"), "content")
+	for _, tt := range []struct {
+		name  string
+		kind  source.Kind
+		found string
+	}{
+		{"", source.Usage, "an empty name"},
+		{"http://example.com/a.zip", source.Usage, "plain http"},
+		{"https://user:geheim@example.com/a.zip", source.Usage, "a user name"},
+		{dir, source.Unreadable, "found a folder"},
+		{filepath.Join(dir, "b.zip"), source.Unreadable, "no such file"},
+	} {
+		it, err := source.One(tt.name)
+		if (err == nil) == (tt.kind == source.Usage) {
+			t.Errorf("%s: found %v", tt.name, err)
+		}
+		wantsError(t, nil, cmp.Or(err, it.Err), tt.kind, tt.found)
+	}
+	for _, name := range []string{"-", "https://example.com/a.zip", filepath.Join(dir, "a.zip")} {
+		if it, err := source.One(name); err != nil || it.Err != nil || it.Name != name {
+			t.Errorf("%s: found %+v, %v", name, it, err)
+		}
+	}
 }
 
 func TestStdin(t *testing.T) {

@@ -19,6 +19,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -146,11 +147,95 @@ func TestAddresses(t *testing.T) {
 			}
 		})
 	}
+	// Every command that reads a bundle reads it from there, with the same
+	// limits and exit status.
+	node := referenceNode(t, "aa")
+	out := filepath.Join(t.TempDir(), "out")
+	for _, tt := range []struct {
+		args   []string
+		status int
+		says   string
+	}{
+		{[]string{"bundle", "inspect", server.URL + "/moved", "--pin", pin}, statusDone, "creditors agent"},
+		{[]string{"bundle", "inspect", server.URL + "/oversize"}, statusFailed, "found more than 83886080 bytes"},
+		{[]string{"bundle", "inspect", server.URL + "/slow", "--timeout", "300ms"}, statusInterrupted, "found no complete answer after 300ms"},
+		{[]string{"bundle", "extract", server.URL + "/bundles/nowhere.zip", "--out", out}, statusIO, "404 Not Found"},
+		{[]string{"bundle", "extract", server.URL + "/bundles/ca.zip", "--out", out}, statusDone, "extracted to"},
+		{[]string{"bundle", "diff", server.URL + "/bundles/ca.zip", filepath.Join(bundles, "ca.zip")}, statusDone, "no difference"},
+		{[]string{"bundle", "verify", filepath.Join(bundles, "ca.zip"), "--previous", server.URL + "/bundles/ca.zip"}, statusDone, "accepted"},
+		{[]string{"bundle", "verify", filepath.Join(bundles, "ca.zip"), "--previous", server.URL + "/plain"}, statusFailed, "found a redirect to http://"},
+		{[]string{"peer", "sign", server.URL + "/bundles/da2.zip", "--dir", node, "--dry-run"}, statusDone, "Nothing was changed"},
+		{[]string{"peer", "sign", "https://" + closed.Addr().String() + "/x.zip", "--dir", node, "--dry-run"}, statusNetwork, "connection refused"},
+	} {
+		status, stdout, stderr := outcome(t, asProcess(t, []string{"SSL_CERT_FILE=" + trusted, "SWPTPEER_PASSWORD=secret-pw"}, tt.args...))
+		if status != tt.status || !strings.Contains(stdout+stderr, tt.says) {
+			t.Errorf("%q: found status %d, expected %d and %q:\n%s%s", tt.args, status, tt.status, tt.says, stdout, stderr)
+		}
+	}
 	// One that cannot be had does not stop the others.
-	status, out, stderr := outcome(t, asProcess(t, []string{"SSL_CERT_FILE=" + trusted}, "bundle", "verify",
+	status, stdout, stderr := outcome(t, asProcess(t, []string{"SSL_CERT_FILE=" + trusted}, "bundle", "verify",
 		"https://"+closed.Addr().String()+"/x.zip", server.URL+"/bundles/ca.zip", filepath.Join(bundles, "aa.zip")))
-	if status != statusNetwork || !strings.Contains(out, "2 of 3 items accepted, 1 could not be read") {
-		t.Errorf("found status %d:\n%s%s", status, out, stderr)
+	if status != statusNetwork || !strings.Contains(stdout, "2 of 3 items accepted, 1 could not be read") {
+		t.Errorf("found status %d:\n%s%s", status, stdout, stderr)
+	}
+}
+
+// A pipe is read, as with <(…) of a shell; the wait for one that nobody writes to
+// ends with the process.
+func TestBundlePipes(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Skip(err)
+	}
+	good := filepath.Join(bundles, "da2.zip")
+	content, err := os.ReadFile(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	node := referenceNode(t, "aa")
+	for _, args := range [][]string{
+		{"bundle", "verify", pipe},
+		{"bundle", "verify", good, "--previous", pipe},
+		{"bundle", "inspect", pipe},
+		{"bundle", "extract", pipe, "--dry-run", "--out", filepath.Join(t.TempDir(), "x")},
+		{"bundle", "diff", good, pipe},
+		{"peer", "sign", pipe, "--dry-run", "--dir", node},
+	} {
+		t.Run(strings.Join(args[:2], " "), func(t *testing.T) {
+			cmd := asProcess(t, []string{"SWPTPEER_PASSWORD=secret-pw"}, args...)
+			written := make(chan error, 1)
+			go func() { written <- os.WriteFile(pipe, content, 0) }()
+			if status, out, stderr := outcome(t, cmd); status != statusDone {
+				t.Errorf("found status %d: %s%s", status, out, stderr)
+			}
+			if err := <-written; err != nil {
+				t.Error(err)
+			}
+			cmd = asProcess(t, nil, args...)
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			// Nobody can open a pipe to write before it is being read.
+			var writer *os.File
+			for deadline := time.Now().Add(20 * time.Second); writer == nil && time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+				writer, _ = os.OpenFile(pipe, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+			}
+			if writer == nil {
+				t.Error("the pipe is not being read")
+			} else {
+				defer writer.Close()
+			}
+			started := time.Now()
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Error(err)
+			}
+			kill := time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() })
+			defer kill.Stop()
+			cmd.Wait()
+			if status := cmd.ProcessState.ExitCode(); status != statusInterrupted {
+				t.Errorf("found status %d after %v, expected %d: %v", status, time.Since(started), statusInterrupted, cmd.ProcessState)
+			}
+		})
 	}
 }
 

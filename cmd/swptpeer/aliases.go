@@ -43,7 +43,7 @@ func oldNames() []oldName {
 			flags: func() []cli.Flag { return flags(daysFlag(), signFlags()) },
 			run:   oldSignServer},
 		{name: "sign-peercert", args: "BUNDLE", minArgs: 1, maxArgs: 1, instead: "peer sign", fails: "refused",
-			flags: func() []cli.Flag { return flags(trustFlags(), signFlags()) },
+			flags: func() []cli.Flag { return flags(trustFlags(), timeoutFlag(), signFlags()) },
 			run:   func(c *call) error { return c.peerSign(c.args[0]) }},
 		{name: "register-peer", args: "CRT", minArgs: 1, maxArgs: 1, instead: "peer register", fails: "refused",
 			flags: changeFlags,

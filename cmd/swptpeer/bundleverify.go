@@ -3,7 +3,6 @@ package main
 import (
 	"os"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -36,8 +35,7 @@ func bundleVerifyCommand() *command {
 		flags: flags(trustFlags(),
 			&cli.StringFlag{Name: "previous", Category: "Trust", Usage: "the bundle must be of the node and the root certificate of `OLD.zip`, and not older"},
 			&cli.StringFlag{Name: "from-file", Usage: "judge also what `LIST` names, one file, folder or address on a line (-: standard input)"},
-			&cli.StringFlag{Name: "timeout", Usage: "give each address `DURATION` (default: " + source.DefaultTimeout.String() + ")"},
-			atFlag(), warnFlag(), listRulesFlag(), verdictFlags()),
+			timeoutFlag(), atFlag(), warnFlag(), listRulesFlag(), verdictFlags()),
 		run: runBundleVerify,
 	}
 }
@@ -49,8 +47,7 @@ func runBundleVerify(c *call) error {
 		}
 		return c.listRules(verifyRules())
 	}
-	timeout, err := c.timeoutFlag()
-	if err != nil {
+	if _, err := c.timeout(); err != nil {
 		return err
 	}
 	items, err := c.bundleItems()
@@ -76,9 +73,10 @@ func runBundleVerify(c *call) error {
 		defer done()
 		opts.Previous = old
 	}
-	bar := &sharedProgress{bar: newProgress(c.err, c.quiet)}
-	opener := source.NewOpener(source.Options{Stdin: c.std.in, MaxSize: opts.Limits.Outer(), Timeout: timeout,
-		Progress: func(name string, n int64) { bar.show("%s: %d KiB", name, n>>10) }})
+	opener, bar, err := c.opener(opts.Limits.Outer())
+	if err != nil {
+		return err
+	}
 	results, err := batch.Judge(c.ctx, items, batch.Options{Opener: opener, Verify: opts,
 		Done: func(done int) { bar.show("%d of %d", done, len(items)) }})
 	bar.done()
@@ -93,19 +91,6 @@ func runBundleVerify(c *call) error {
 		}
 	}
 	return c.verdictBy(by, "bundle-verify", judged)
-}
-
-// timeoutFlag reads --timeout.
-func (c *call) timeoutFlag() (time.Duration, error) {
-	s := c.cli.String("timeout")
-	if s == "" {
-		return source.DefaultTimeout, nil
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil || d <= 0 {
-		return 0, usagef("flag --timeout: found %q, expected a time such as 30s or 5m", s)
-	}
-	return d, nil
 }
 
 // bundleItems are those of the arguments, then those of the list.
@@ -138,28 +123,14 @@ func (c *call) openPrevious(path string, at time.Time) (*bundle.Bundle, func(), 
 	if err != nil {
 		return nil, nil, err
 	}
-	b, report := bundle.Verify(in.r, in.size, bundle.VerifyOptions{Name: "--previous " + path, Time: at})
+	b, report := bundle.Verify(in, in.Size, bundle.VerifyOptions{Name: "--previous " + path, Time: at})
+	if err := in.Err(); err != nil {
+		in.Close()
+		return nil, nil, err
+	}
 	if b == nil {
-		in.close()
+		in.Close()
 		return nil, nil, withHint(report.Err(), "give the bundle that was accepted before")
 	}
-	return b, in.close, nil
-}
-
-// sharedProgress may be used by many goroutines.
-type sharedProgress struct {
-	mu  sync.Mutex
-	bar *progress
-}
-
-func (s *sharedProgress) show(format string, args ...any) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.bar.show(format, args...)
-}
-
-func (s *sharedProgress) done() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.bar.done()
+	return b, in.Close, nil
 }

@@ -90,12 +90,20 @@ func formatsOf(f *cli.StringFlag) []string {
 // checkStdin refuses to read two things from standard input.
 func (c *call) checkStdin() error {
 	var readers []string
-	if slices.Contains(c.args, "-") {
-		readers = append(readers, "the argument -")
+	for _, arg := range c.args {
+		if arg == "-" {
+			readers = append(readers, "the argument -")
+		}
 	}
-	for _, flag := range []string{"from-file", "policy", "registry", "previous"} {
-		if c.has(flag) && c.cli.String(flag) == "-" {
-			readers = append(readers, "--"+flag)
+	for _, f := range c.command.flags {
+		name := f.Names()[0]
+		if !namesFile(f) {
+			continue
+		}
+		for _, value := range append(c.cli.StringSlice(name), c.cli.String(name)) {
+			if value == "-" {
+				readers = append(readers, "--"+name)
+			}
 		}
 	}
 	for _, p := range []*passwordSource{c.password, c.newPassword} {

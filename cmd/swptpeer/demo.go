@@ -16,6 +16,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/swaptacular/swptpeer/bundle"
+	"github.com/swaptacular/swptpeer/bundle/source"
 	"github.com/swaptacular/swptpeer/certs"
 	"github.com/swaptacular/swptpeer/certs/nodedir"
 )
@@ -44,7 +45,7 @@ type demoNode struct {
 	password []byte
 	dir      *nodedir.Dir
 	bundle   *bundle.Bundle
-	file     *bundleInput // of the bundle, open as long as the bundle is used
+	file     *source.File // of the bundle, open as long as the bundle is used
 	received []byte       // the peer certificate that the other node signed
 	server   tls.Certificate
 	listener net.Listener // on loopback
@@ -86,7 +87,7 @@ func runDemo(c *call) (err error) {
 	defer func() {
 		for _, n := range d.nodes() {
 			if n.file != nil {
-				n.file.close()
+				n.file.Close()
 			}
 			if n.listener != nil {
 				n.listener.Close()
@@ -230,7 +231,7 @@ func (d *demo) verify(n *demoNode, pin string) error {
 		return err
 	}
 	n.file = in
-	b, report := bundle.Verify(in.r, in.size, bundle.VerifyOptions{Name: n.name + ".zip", Time: d.c.sys.now(), Pin: pin})
+	b, report := bundle.Verify(in, in.Size, bundle.VerifyOptions{Name: n.name + ".zip", Time: d.c.sys.now(), Pin: pin})
 	n.bundle = b
 	return report.Err()
 }

@@ -11,12 +11,13 @@ func diffCommand() *command {
 		name: "diff", args: "OLD NEW", minArgs: 2, maxArgs: 2,
 		short: "show what changed between two bundles of a node",
 		description: "For whoever takes or publishes a newer bundle: what changed in the certificate, the key, the files and the servers. " +
-			"Both bundles are verified first.",
+			"Both bundles are verified first. Each is a file, standard input (-) or an https address.",
 		examples: []string{"swptpeer bundle diff published.zip new.zip"},
 		fails: "a bundle was refused, or something changed that must not: the node, the root certificate, or updated-at moved " +
 			"back or stayed while the content changed",
-		flags: flags(formatFlag(), quietFlag(), noColorFlag()),
-		run:   runBundleDiff,
+		network: true,
+		flags:   flags(timeoutFlag(), formatFlag(), quietFlag(), noColorFlag()),
+		run:     runBundleDiff,
 	}
 }
 

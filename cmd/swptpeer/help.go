@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -104,17 +106,9 @@ func describe(f cli.Flag) (name, usage string) {
 	if !ok {
 		return name, ""
 	}
-	usage = doc.GetUsage()
+	usage = strings.ReplaceAll(doc.GetUsage(), "`", "")
 	if doc.TakesValue() {
-		placeholder := "VALUE"
-		if _, rest, ok := strings.Cut(usage, "`"); ok {
-			if inner, tail, ok := strings.Cut(rest, "`"); ok {
-				placeholder = inner
-				usage = strings.Replace(usage, "`"+inner+"`", inner, 1)
-				_ = tail
-			}
-		}
-		name += " " + placeholder
+		name += " " + cmp.Or(placeholder(f), "VALUE")
 		if v := doc.GetValue(); v != "" && v != "[]" {
 			usage += " (default: " + v + ")"
 		}
@@ -124,6 +118,30 @@ func describe(f cli.Flag) (name, usage string) {
 	}
 	return name, usage
 }
+
+// placeholder is the word that stands for a flag's value, which its description
+// has between backquotes.
+func placeholder(f cli.Flag) string {
+	doc, ok := f.(cli.DocGenerationFlag)
+	if !ok || !doc.TakesValue() {
+		return ""
+	}
+	parts := strings.SplitN(doc.GetUsage(), "`", 3)
+	if len(parts) < 3 {
+		return ""
+	}
+	return parts[1]
+}
+
+// Flags by what their placeholders say.
+
+// namesFile reports whether a flag's value is the name of a file.
+func namesFile(f cli.Flag) bool {
+	return slices.Contains([]string{"FILE", "LIST", "OLD.zip"}, placeholder(f))
+}
+
+// namesFolder reports whether a flag's value is the name of a folder.
+func namesFolder(f cli.Flag) bool { return slices.Contains([]string{"D", "DIR"}, placeholder(f)) }
 
 // writeEntry writes a name and its explanation in two columns.
 func writeEntry(b *strings.Builder, name, text string, width int) {

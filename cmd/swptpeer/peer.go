@@ -22,13 +22,14 @@ func peerCommands() *command {
 			{
 				name: "sign", args: "BUNDLE", minArgs: 1, maxArgs: 1,
 				short: "sign a peer certificate for the node of an info-bundle",
-				description: "Verifies a bundle, shows what would be signed, and signs. For a peer that is known already it takes what is new in " +
+				description: "Verifies a bundle, from a file, standard input (-) or an https address, shows what would be signed, and signs. For a peer that is known already it takes what is new in " +
 					"the bundle; a second certificate is never issued. Compare the fingerprint with what the owner says over another " +
 					"channel (--pin), or with a registry of accounting authorities (--registry).",
 				examples: []string{"swptpeer peer sign their-bundle.zip --pin 5f0c… --out for-them.crt"},
 				fails:    "refused: a check failed, the types do not fit, no subnet is left, another root key, or the answer was no",
+				network:  true,
 				flags: flags(outFlag("write the peer certificate also to `FILE`"), overwriteFlag(), force,
-					trustFlags(), signFlags()),
+					trustFlags(), timeoutFlag(), signFlags()),
 				run: func(c *call) error { return c.peerSign(c.args[0]) },
 			},
 			{

@@ -1,18 +1,15 @@
 package main
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
-	"fmt"
-	"io"
-	"os"
-	"strings"
-	"sync/atomic"
+	"sync"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/swaptacular/swptpeer/bundle"
+	"github.com/swaptacular/swptpeer/bundle/source"
 	"github.com/swaptacular/swptpeer/certs"
 	"github.com/swaptacular/swptpeer/certs/check"
 )
@@ -30,80 +27,65 @@ func trustFlags() []cli.Flag {
 	}
 }
 
-// bundleInput is an info-bundle that can be read anywhere in it.
-type bundleInput struct {
-	name  string
-	r     io.ReaderAt
-	size  int64
-	close func()
+// timeoutFlag is for commands that read info-bundles, which may be on the web.
+func timeoutFlag() cli.Flag {
+	return &cli.StringFlag{Name: "timeout", Usage: "give each address `DURATION` (default: " + source.DefaultTimeout.String() + ")"}
 }
 
-// openBundle opens a bundle file; "-" is standard input.
-func (c *call) openBundle(path string) (*bundleInput, error) {
-	if isAddress(path) {
-		return nil, withHint(usagef("%s: bundles are not read from addresses yet", path), "download it first, for example with curl, and give the file")
+func (c *call) timeout() (time.Duration, error) {
+	s := c.cli.String("timeout")
+	if s == "" {
+		return source.DefaultTimeout, nil
 	}
-	return interruptibly(c.ctx, func() (*bundleInput, error) { return c.openBundleFile(path) })
+	d, err := time.ParseDuration(s)
+	if err != nil || d <= 0 {
+		return 0, usagef("flag --timeout: found %q, expected a time such as 30s or 5m", s)
+	}
+	return d, nil
 }
 
-func (c *call) openBundleFile(path string) (*bundleInput, error) {
-	if path == "-" {
-		data, err := readLimited(c.std.in, "standard input", bundle.MaxBundle)
-		if err != nil {
-			return nil, err
-		}
-		return &bundleInput{"standard input", bytes.NewReader(data), int64(len(data)), func() {}}, nil
+// opener opens info-bundles of at most maxSize bytes; 0 is for the specified
+// limit. The bar shows how far addresses have been read, until it is done.
+func (c *call) opener(maxSize int64) (*source.Opener, *sharedProgress, error) {
+	timeout, err := c.timeout()
+	if err != nil {
+		return nil, nil, err
 	}
-	f, err := os.Open(path)
+	bar := &sharedProgress{bar: newProgress(c.err, c.quiet)}
+	return source.NewOpener(source.Options{Stdin: c.std.in, MaxSize: maxSize, Timeout: timeout,
+		Progress: func(name string, n int64) { bar.show("%s: %d KiB", name, n>>10) }}), bar, nil
+}
+
+// openBundle opens one info-bundle: a file, standard input (-), an address.
+func (c *call) openBundle(name string) (*source.File, error) {
+	item, err := source.One(name)
 	if err != nil {
 		return nil, err
 	}
-	st, err := f.Stat()
-	if err == nil && st.IsDir() {
-		err = &unreadable{fmt.Errorf("%s: found a folder, expected an info-bundle", path)}
-	}
+	opener, bar, err := c.opener(0)
 	if err != nil {
-		f.Close()
 		return nil, err
 	}
-	if !st.Mode().IsRegular() { // a pipe, as of <(…) in a shell
-		defer f.Close()
-		data, err := readLimited(f, path, bundle.MaxBundle)
-		if err != nil {
-			return nil, err
-		}
-		return &bundleInput{path, bytes.NewReader(data), int64(len(data)), func() {}}, nil
-	}
-	return &bundleInput{path, &failureReader{r: f}, st.Size(), func() { f.Close() }}, nil
+	defer bar.done()
+	return opener.Open(c.ctx, item)
 }
 
-// failureReader remembers that the system failed to read: what nobody could
-// read is not a bundle that was refused. It may be read by several goroutines.
-type failureReader struct {
-	r      io.ReaderAt
-	failed atomic.Pointer[error]
+// sharedProgress may be used by many goroutines.
+type sharedProgress struct {
+	mu  sync.Mutex
+	bar *progress
 }
 
-func (f *failureReader) ReadAt(p []byte, off int64) (int, error) {
-	n, err := f.r.ReadAt(p, off)
-	if err != nil && err != io.EOF {
-		f.failed.CompareAndSwap(nil, &err)
-	}
-	return n, err
+func (s *sharedProgress) show(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bar.show(format, args...)
 }
 
-// readError is what the system said when the bundle could not be read.
-func (in *bundleInput) readError() error {
-	if f, ok := in.r.(*failureReader); ok {
-		if err := f.failed.Load(); err != nil {
-			return &unreadable{*err}
-		}
-	}
-	return nil
-}
-
-func isAddress(path string) bool {
-	return strings.HasPrefix(path, "https://") || strings.HasPrefix(path, "http://")
+func (s *sharedProgress) done() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bar.done()
 }
 
 // verifyOptions are what the trust flags say.
@@ -131,12 +113,8 @@ func (c *call) verifyOptions() (bundle.VerifyOptions, error) {
 		}
 	}
 	if path := c.cli.String("registry"); path != "" {
-		data, err := c.readFile(path, bundle.MaxRegistry)
-		if err != nil {
+		if opts.Registry, err = c.readRegistry(path); err != nil {
 			return opts, err
-		}
-		if opts.Registry, err = bundle.ParseRegistry(data); err != nil {
-			return opts, &unreadable{fmt.Errorf("%s: %w", path, err)}
 		}
 	}
 	return opts, nil
@@ -156,12 +134,13 @@ func (c *call) acceptBundle(path string) (b *bundle.Bundle, done func(), err err
 	}
 	defer func() {
 		if err != nil {
-			in.close()
+			in.Close()
 		}
 	}()
-	opts.Name = in.name
-	b, report := bundle.Verify(in.r, in.size, opts)
-	if err := cmp.Or(in.readError(), report.Err()); err != nil {
+	opts.Name = path
+	b, report := bundle.Verify(in, in.Size, opts)
+	// What the system failed to read is not a bundle that was refused.
+	if err := cmp.Or(in.Err(), report.Err()); err != nil {
 		return nil, nil, err
 	}
 	if b == nil {
@@ -174,5 +153,5 @@ func (c *call) acceptBundle(path string) (b *bundle.Bundle, done func(), err err
 			}
 		}
 	}
-	return b, in.close, nil
+	return b, in.Close, nil
 }
