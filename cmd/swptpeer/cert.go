@@ -174,7 +174,7 @@ func (by *criteria) ends(report *check.Report, where string, cert *x509.Certific
 // readCertificates reads every certificate of a PEM file in order, or one in
 // DER, and the SHA-256 of the file.
 func (c *call) readCertificates(path string) ([]*certs.Certificate, [sha256.Size]byte, error) {
-	data, err := c.readFile(path, certs.MaxCertificateFile)
+	data, err := c.readPEM(path)
 	if err != nil {
 		return nil, [sha256.Size]byte{}, err
 	}
