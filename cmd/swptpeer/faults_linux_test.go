@@ -32,7 +32,7 @@ import (
 // Local runs try every sampleOf-th point. Where all are required, these are all
 // calls that change something, and every readsOf-th of those that look.
 const (
-	sampleOf = 23
+	sampleOf = 61
 	readsOf  = 3
 )
 
