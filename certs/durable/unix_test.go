@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -162,4 +163,50 @@ func TestLockOfKilledProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Release()
+}
+
+// A file or folder is nobody else's until it is complete, whatever the umask: it
+// may hold a secret.
+func TestNeverReadableByOthers(t *testing.T) {
+	for _, umask := range []int{0, 0o022} {
+		t.Run(fmt.Sprintf("umask %#o", umask), func(t *testing.T) {
+			root := oldRoot(t)
+			tx := testTx(root)
+			made := make(map[string]bool)
+			stats := 0
+			tx.hook = func(call, name string) error {
+				file := filepath.Join(root, filepath.FromSlash(name))
+				switch call {
+				case "create", "mkdir":
+					if _, err := os.Lstat(file); errors.Is(err, fs.ErrNotExist) {
+						made[name] = true
+					}
+				case "write", "chmod":
+					// A file of a tree is made by its fill, inside a folder of ours.
+					if !made[name] {
+						return nil
+					}
+					fi, err := os.Lstat(file)
+					if err != nil {
+						return err
+					}
+					stats++
+					if fi.Mode().Perm()&0o077 != 0 {
+						t.Errorf("before %s, %s has mode %v, expected none for others", call, name, fi.Mode())
+					}
+					if call == "chmod" {
+						delete(made, name)
+					}
+				}
+				return nil
+			}
+			defer syscall.Umask(syscall.Umask(umask))
+			if err := tx.Commit(); err != nil {
+				t.Fatal(err)
+			}
+			if stats < 15 || len(made) > 0 {
+				t.Errorf("looked %d times and never at %v, expected every new file and folder", stats, made)
+			}
+		})
+	}
 }
