@@ -27,10 +27,10 @@ const (
 // error is fs.ErrExist if it does) while its parent must. Files get mode 0644 and
 // folders 0755, whatever the umask and the archive say; everything is synced,
 // the parent of dir included. Every byte is compared with what was verified.
-// Nothing is written outside of dir, and symbolic links in it are not followed. After an error
-// dir is gone again.
+// Nothing is written outside of dir, and symbolic links in it are not followed.
+// After an error dir is gone again.
 func (n *NodeInfo) Extract(dir string) (err error) {
-	if err := n.extract(filepath.Clean(dir)); err != nil {
+	if err := n.extract(filepath.Clean(dir), (*os.File).Sync); err != nil {
 		return fmt.Errorf("extract: %w", shortPath(err))
 	}
 	return nil
@@ -49,7 +49,11 @@ func shortPath(err error) error {
 // maxShownName is the longest element that file systems take.
 const maxShownName = 255
 
-func (n *NodeInfo) extract(dir string) (err error) {
+// syncer makes a file or a folder durable: (*os.File).Sync, but for tests that
+// prove what is synced, and when.
+type syncer func(*os.File) error
+
+func (n *NodeInfo) extract(dir string, sync syncer) (err error) {
 	parent, err := os.OpenRoot(filepath.Dir(dir))
 	if err != nil {
 		return err
@@ -74,15 +78,16 @@ func (n *NodeInfo) extract(dir string) (err error) {
 		return err
 	}
 	defer root.Close()
-	if err := n.extractInto(root); err != nil {
+	if err := n.extractInto(root, sync); err != nil {
 		return err
 	}
-	return syncFolder(parent, ".")
+	return syncFolder(parent, ".", sync)
 }
 
 // ExtractInto is [NodeInfo.Extract] for a folder that exists, such as one in
 // which a change is staged. It must be empty (the error is fs.ErrExist if it is
-// not) and keeps its mode; its parent is not synced. After an error, what was written so far is still there.
+// not) and keeps its mode; its parent is not synced. After an error, what was
+// written so far is still there.
 func (n *NodeInfo) ExtractInto(dir string) error {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -90,7 +95,7 @@ func (n *NodeInfo) ExtractInto(dir string) error {
 	}
 	defer root.Close()
 	if err = mustBeEmpty(root, dir); err == nil {
-		err = n.extractInto(root)
+		err = n.extractInto(root, (*os.File).Sync)
 	}
 	if err != nil {
 		return fmt.Errorf("extract: %w", shortPath(err))
@@ -113,14 +118,14 @@ func mustBeEmpty(root *os.Root, dir string) error {
 	return nil
 }
 
-func (n *NodeInfo) extractInto(root *os.Root) error {
-	x := &extractor{root: root, made: map[string]bool{".": true}}
+func (n *NodeInfo) extractInto(root *os.Root, sync syncer) error {
+	x := &extractor{root: root, sync: sync, made: map[string]bool{".": true}}
 	if err := n.Archive.Walk(x.entry); err != nil {
 		return err
 	}
 	// The innermost first, and always in the same order.
 	for _, folder := range slices.Backward(slices.Sorted(maps.Keys(x.made))) {
-		if err := syncFolder(root, folder); err != nil {
+		if err := syncFolder(root, folder, sync); err != nil {
 			return err
 		}
 	}
@@ -129,6 +134,7 @@ func (n *NodeInfo) extractInto(root *os.Root) error {
 
 type extractor struct {
 	root *os.Root
+	sync syncer
 	made map[string]bool // folders, relative
 }
 
@@ -147,7 +153,7 @@ func (x *extractor) entry(e strictzip.Entry, content io.Reader) error {
 	// Read to the end: only there does the reader say that all was right.
 	_, err = io.Copy(f, content)
 	if err == nil {
-		err = cmp.Or(f.Chmod(modeFile), f.Sync())
+		err = cmp.Or(f.Chmod(modeFile), x.sync(f))
 	}
 	return cmp.Or(err, f.Close())
 }
@@ -167,10 +173,10 @@ func (x *extractor) folder(rel string) error {
 	return x.root.Chmod(rel, modeFolder) // undo what the umask did
 }
 
-func syncFolder(root *os.Root, rel string) error {
+func syncFolder(root *os.Root, rel string, sync syncer) error {
 	f, err := root.Open(rel)
 	if err != nil {
 		return err
 	}
-	return cmp.Or(f.Sync(), f.Close())
+	return cmp.Or(sync(f), f.Close())
 }

@@ -145,3 +145,86 @@ func TestInfo(t *testing.T) {
 		t.Errorf("found %+v", n.Files)
 	}
 }
+
+// Every file is synced when it is complete, and so is every folder, after
+// everything in it has its name; the parent comes last.
+func TestExtractSyncs(t *testing.T) {
+	parent := t.TempDir()
+	dir := filepath.Join(parent, "new")
+	b := published(t)
+	synced := make(map[string]int64) // size of a file, names in a folder
+	last := ""
+	err := b.NodeInfo.ExtractSyncing(dir, func(f *os.File) error {
+		info, err := f.Stat()
+		if err != nil {
+			return err
+		}
+		last = filepath.Clean(f.Name())
+		synced[last] = info.Size()
+		want := fs.FileMode(0o644)
+		if info.IsDir() {
+			want = 0o755
+			names, err := os.ReadDir(f.Name())
+			if err != nil {
+				return err
+			}
+			synced[last] = int64(len(names))
+		}
+		if last != parent && info.Mode().Perm() != want {
+			t.Errorf("%s is synced with mode %v, expected %v", last, info.Mode(), want)
+		}
+		return f.Sync()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if last != parent {
+		t.Errorf("the last to be synced is %s, expected the parent folder", last)
+	}
+	count := 1 // the parent
+	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		count++
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		want := info.Size()
+		if e.IsDir() {
+			names, err := os.ReadDir(path)
+			if err != nil {
+				return err
+			}
+			want = int64(len(names))
+		}
+		if is, ok := synced[path]; !ok || is != want {
+			t.Errorf("%s: synced %v with size %d, expected it with %d", path, ok, is, want)
+		}
+		return nil
+	})
+	if err != nil || count != len(synced) || count < 6 {
+		t.Errorf("%d names, %d synced, %v", count, len(synced), err)
+	}
+}
+
+// A file that cannot be synced is an error, and nothing is left.
+func TestExtractSyncFails(t *testing.T) {
+	b := published(t)
+	for _, folders := range []bool{false, true} {
+		dir := filepath.Join(t.TempDir(), "new")
+		err := b.NodeInfo.ExtractSyncing(dir, func(f *os.File) error {
+			if info, err := f.Stat(); err != nil || info.IsDir() != folders {
+				return err
+			}
+			return syscall.EIO
+		})
+		if !errors.Is(err, syscall.EIO) {
+			t.Errorf("folders %v: found %v, expected EIO", folders, err)
+		}
+		if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("folders %v: found %v, expected that nothing is left", folders, err)
+		}
+	}
+}
