@@ -68,41 +68,14 @@ func (p *signPlan) update(peer *Peer) error {
 	}
 	p.build = func(tx *durable.Tx, _ *signer) error {
 		if there {
-			tx.ReplaceTree(info, p.extract)
+			tx.ReplaceTree(info, p.bundle.NodeInfo.ExtractInto)
 		} else {
-			tx.CreateTree(info, p.extract)
+			tx.CreateTree(info, p.bundle.NodeInfo.ExtractInto)
 		}
 		manifests.addTo(tx)
 		return nil
 	}
 	return nil
-}
-
-// extract writes the bundle's nodeinfo into the empty folder stage. Extract
-// makes its folder itself, so that it gets one inside, which is then emptied
-// into stage.
-func (p *signPlan) extract(stage string) error {
-	temp, err := os.MkdirTemp(stage, ".nodeinfo-")
-	if err != nil {
-		return err
-	}
-	inner := filepath.Join(temp, peerNodeInfo)
-	if err := p.bundle.NodeInfo.Extract(inner); err != nil {
-		return err
-	}
-	entries, err := os.ReadDir(inner)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if err := os.Rename(filepath.Join(inner, e.Name()), filepath.Join(stage, e.Name())); err != nil {
-			return err
-		}
-	}
-	if err := os.Remove(inner); err != nil {
-		return err
-	}
-	return os.Remove(temp)
 }
 
 // decideUpdate compares the lines of updated-at.txt as text, like every reader
