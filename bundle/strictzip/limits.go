@@ -17,6 +17,10 @@ type Limits struct {
 	RatioFree int64 // inflated bytes of the archive to which Ratio does not apply
 }
 
+// MaxElement is the most bytes of one element of a name: with more, no file of
+// that name can be made on Linux (NAME_MAX), nor on most other systems.
+const MaxElement = 255
+
 // Limits that do not depend on the use.
 const (
 	// maxComment is the most bytes of a comment. Nobody reads them; a notice

@@ -32,7 +32,7 @@ func CheckName(name string) error {
 
 // nameRules are the rules that nameFaults applies.
 var nameRules = []*rule{
-	ruleEncoding, ruleAbsolute, ruleTraversal, ruleBackslash, ruleControl, ruleReserved, rulePortable,
+	ruleEncoding, ruleAbsolute, ruleTraversal, ruleBackslash, ruleControl, ruleReserved, rulePortable, ruleElement,
 }
 
 // nameFaults calls report for every rule that the name breaks, at most once a rule.
@@ -58,8 +58,12 @@ func nameFaults(name string, report func(fault)) {
 	if i := strings.IndexAny(name, `<>"|?*`); i >= 0 {
 		report(fault{rulePortable, fmt.Sprintf("%q", name[i]), `none of < > " | ? *, which Windows does not accept`})
 	}
-	var traversal, reserved bool
+	var traversal, reserved, long bool
 	for element := range strings.SplitSeq(strings.TrimSuffix(name, "/"), "/") {
+		if n := len(element); n > MaxElement && !long {
+			long = true
+			report(fault{ruleElement, fmt.Sprintf("an element of %d bytes", n), fmt.Sprintf("at most %d, which file systems take", MaxElement)})
+		}
 		if what := notAnElement(element); what != "" && !traversal {
 			traversal = true
 			report(fault{ruleTraversal, what, "elements that name a file or folder"})

@@ -51,7 +51,8 @@ func TestFold(t *testing.T) {
 }
 
 func TestCheckName(t *testing.T) {
-	for _, name := range []string{"a", "a/", "a/b.c", "\u00e9", "stomp.toml", ".hidden", "a b", "a?"} {
+	for _, name := range []string{"a", "a/", "a/b.c", "\u00e9", "stomp.toml", ".hidden", "a b", "a?",
+		strings.Repeat("a", MaxElement) + "/" + strings.Repeat("b", MaxElement) + "/"} {
 		if err := CheckName(name); err != nil {
 			t.Errorf("%q: %v", name, err)
 		}
@@ -66,6 +67,8 @@ func TestCheckName(t *testing.T) {
 		"a\u202eb":  "zip.name-control",
 		"\xff":      "zip.name-encoding",
 		"\uff0fetc": "zip.name-traversal",
+
+		"a/" + strings.Repeat("b", MaxElement+1): "zip.name-element",
 	} {
 		if err := CheckName(name); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v, expected %s", name, err, want)

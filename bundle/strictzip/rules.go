@@ -86,6 +86,7 @@ var (
 	ruleDuplicate  = must("zip.name-duplicate", "no name appears twice", bundle4, adviceHostile)
 	ruleCollision  = must("zip.name-collision", "no two names differ only by case or Unicode form", "Unicode 3.13 D146; "+bundle4, adviceRename)
 	ruleFileFolder = must("zip.name-file-folder", "no file is also a folder", bundle4, adviceHostile)
+	ruleElement    = must("zip.name-element", "no element of a name is longer than 255 bytes", "NAME_MAX of Linux, macOS and Windows; "+bundle4, adviceRename)
 	ruleName       = must("zip.limit-name", "no name is longer than allowed", citeLim, adviceRename)
 	ruleDepth      = must("zip.limit-depth", "no name has more elements than allowed", citeLim, "ask the publisher to nest folders less deeply")
 )
@@ -103,7 +104,7 @@ var allRules = []*rule{
 	ruleLeading, ruleOverlap, ruleGap,
 	ruleEncryption, ruleFlags, ruleMethod, ruleVersion, ruleExtra, ruleExtra64, ruleHost, ruleType, ruleMode, ruleFolder,
 	ruleEncoding, ruleUTF8Flag, ruleAbsolute, ruleTraversal, ruleBackslash, ruleControl, ruleReserved, rulePortable,
-	ruleName, ruleDepth, ruleDuplicate, ruleCollision, ruleFileFolder,
+	ruleElement, ruleName, ruleDepth, ruleDuplicate, ruleCollision, ruleFileFolder,
 	ruleFile, ruleTotal, ruleRatio,
 	ruleLocal, ruleDesc, ruleDeflate, ruleSize, ruleCRC,
 }
