@@ -55,6 +55,7 @@ func TestEveryRuleHasFixtures(t *testing.T) {
 		asked("aa", func(*bundle.VerifyOptions) {}),
 		asked("aa", func(o *bundle.VerifyOptions) { o.Time, o.EndsWithin = aa.Root.NotAfter, time.Hour }),
 		info(goodInfo(member{name: ".env"})...),
+		info(goodInfo(member{name: "backup.key", content: "-----BEGIN PRIVATE KEY-----\n"})...),
 		info(goodInfo()[0], member{name: "updated-at.txt", content: "2027-11-25\n"}),
 		unchanged(),
 	}

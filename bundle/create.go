@@ -30,8 +30,8 @@ type Source struct {
 // but the source, and on the version of this package; see the package comment.
 //
 // The directory may hold regular files and folders only, within the limits of
-// reading, with names that every system can have, and a stomp.toml that is
-// valid. Root certificate, request and manifest are judged before anything is
+// reading, with names that every system can have, no private key in PEM, and a
+// stomp.toml that is valid. Root certificate, request and manifest are judged before anything is
 // signed, the archive before its digest is, and the whole bundle, by [Verify], before the first byte
 // goes to w: every Error rule must pass, and the content must be the directory's.
 // A file that changes meanwhile is an error. Bundles are built in temporary files

@@ -311,6 +311,8 @@ func TestCreateRefuses(t *testing.T) {
 		}, "zip.name-collision"},
 		{"updated-at.txt by case", file("Updated-At.txt", "x"), "zip.name-collision"},
 		{"a deep folder", file(strings.Repeat("d/", bundle.MaxDepth)+"x", "x"), "17 elements"},
+		{"a private key", file("backup.key", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMII\n"), `"backup.key": found a private key`},
+		{"a private key deep in a large file", file("a/b.tar", strings.Repeat("x", 100_000)+"\n-----BEGIN RSA PRIVATE KEY-----\n"), `"a/b.tar": found a private key`},
 		{"a git repository", file("docs/.git/config", "x"), "bundle.git-repository"},
 		{"a bomb", file("zeros", strings.Repeat("\x00", 8<<20)), "nobody would read it"},
 		{"a huge file", func(t testing.TB, s *bundle.Source) {

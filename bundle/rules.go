@@ -55,6 +55,10 @@ var (
 		Title:    "no name at the root of nodeinfo.zip begins with a dot",
 		Citation: citeMembers,
 		Advice:   "tell the publisher that hidden files are being published, perhaps not on purpose"}
+	rulePrivateKey = &check.Rule{ID: "bundle.private-key", Severity: check.Warning,
+		Title:    "no file in nodeinfo.zip holds a private key in PEM",
+		Citation: citeMembers + " (everything in it is public)",
+		Advice:   "tell the publisher at once: whoever has this bundle has the key; the key must be replaced, and bundle create refuses such files"}
 	ruleGit = &check.Rule{ID: "bundle.git-repository", Severity: check.Error,
 		Title:    "nodeinfo.zip holds no git repository",
 		Citation: "package bundle; spec node-directory.md (directories are kept in git)",
@@ -95,7 +99,7 @@ var (
 
 // ownRules are the rules of this package in the order of a report.
 var ownRules = []*check.Rule{ruleMembers, ruleMemberSize, ruleSignature, ruleUnchanged, ruleManifest, ruleUpdatedAt, ruleFuture,
-	ruleDotNames, ruleGit, rulePin, ruleNodeID, ruleNodeType, ruleRegistry,
+	ruleDotNames, rulePrivateKey, ruleGit, rulePin, ruleNodeID, ruleNodeType, ruleRegistry,
 	rulePreviousRoot, rulePreviousDate, ruleUnproven}
 
 // Rules of the other packages that Verify may report.
@@ -104,7 +108,7 @@ var (
 	endsSoon     = slices.DeleteFunc(certs.Rules(), func(rule *check.Rule) bool { return rule.ID != ruleEndsSoon })
 	requestRules = withPrefix(certs.Rules(), "csr.")
 	innerRules   = slices.Concat([]*check.Rule{ruleUnchanged}, strictzip.Rules(),
-		[]*check.Rule{ruleDotNames, ruleGit, ruleManifest}, manifest.Rules(), []*check.Rule{ruleUpdatedAt, ruleFuture})
+		[]*check.Rule{ruleDotNames, rulePrivateKey, ruleGit, ruleManifest}, manifest.Rules(), []*check.Rule{ruleUpdatedAt, ruleFuture})
 )
 
 // notForRoots are rules of package certs for other certificates and requests.

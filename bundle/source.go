@@ -154,11 +154,14 @@ func (s *source) file(rel string, info fs.FileInfo) error {
 	}
 	defer f.Close()
 	h := sha256.New()
-	n, err := io.Copy(h, io.LimitReader(f, size+1))
-	if err != nil {
+	var key keyFinder
+	n, err := io.Copy(io.MultiWriter(h, &key), io.LimitReader(f, size+1))
+	switch {
+	case err != nil:
 		return err
-	}
-	if n != size {
+	case key.found:
+		return fmt.Errorf("%s: found a private key, expected only what everybody may read: move the file out of nodeinfo", quote(rel))
+	case n != size:
 		return changed(rel)
 	}
 	s.files = append(s.files, sourceFile{fileSum{rel, [sha256.Size]byte(h.Sum(nil))}, size})

@@ -28,13 +28,14 @@ func (v *verifier) inner(content io.ReaderAt, size int64, sum [32]byte) {
 	if !v.report.Check(archive.SHA256() == sum, ruleUnchanged, memberNodeInfo,
 		fmt.Sprintf("SHA-256 %x", archive.SHA256()), fmt.Sprintf("%x, which is signed", sum)) {
 		why := "nodeinfo.zip changed while it was read"
-		v.skip(why, memberNodeInfo, ruleDotNames, ruleGit, ruleManifest, ruleUpdatedAt, ruleFuture)
+		v.skip(why, memberNodeInfo, ruleDotNames, rulePrivateKey, ruleGit, ruleManifest, ruleUpdatedAt, ruleFuture)
 		v.skip(why, memberNodeInfo, manifest.Rules()...)
 		return
 	}
 	v.b.NodeInfo = &NodeInfo{Archive: archive, SHA256: sum}
 	entries := archive.Entries()
 	v.dotNames(entries)
+	v.keys(archive)
 	v.git(entries)
 	v.manifest(entries)
 	v.updatedAt(entries)

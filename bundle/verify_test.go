@@ -97,7 +97,7 @@ func TestAccepted(t *testing.T) {
 			return partsOf(t, "aa").sign(t, "aa", goodInfo(member{name: strings.Repeat("d/", bundle.MaxDepth-1) + "x"})...)
 		},
 		"the longest name": func() *parts {
-			return partsOf(t, "aa").sign(t, "aa", goodInfo(member{name: strings.Repeat("n", bundle.MaxName)})...)
+			return partsOf(t, "aa").sign(t, "aa", goodInfo(member{name: strings.Repeat(strings.Repeat("n", strictzip.MaxElement)+"/", 3) + strings.Repeat("n", 127) + "/" + strings.Repeat("n", bundle.MaxName-3*(strictzip.MaxElement+1)-128)})...)
 		},
 		"one half of a git": func() *parts {
 			return partsOf(t, "aa").sign(t, "aa", goodInfo(member{name: "HEAD"}, member{name: "x/objects/y"}, member{name: "refs"})...)
@@ -117,6 +117,7 @@ func TestAccepted(t *testing.T) {
 func TestWarnings(t *testing.T) {
 	for rule, members := range map[string][]member{
 		"bundle.dot-names":           goodInfo(member{name: ".env", content: "SECRET=1"}),
+		"bundle.private-key":         goodInfo(member{name: "a/backup.key", content: "x\n-----BEGIN PRIVATE KEY-----\n"}),
 		"bundle.updated-at-future":   {goodInfo()[0], {name: "updated-at.txt", content: "2026-11-25\n"}},
 		"manifest.server-ipv6":       {goodInfo()[1], {name: "stomp.toml", content: "servers = ['[::1]:1']\nhost = '/'\ndestination = '/exchange/accounts_in'\n"}},
 		"manifest.server-underscore": {goodInfo()[1], {name: "stomp.toml", content: "servers = ['a_b:1']\nhost = '/'\ndestination = '/exchange/accounts_in'\n"}},
