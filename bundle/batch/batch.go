@@ -55,8 +55,9 @@ type Result struct {
 	UpdatedAt   bundle.UpdatedAt
 }
 
-// Judge judges the items. When ctx ends, no further ones are begun and the error
-// is that of ctx.
+// Judge judges the items; results[i] is of items[i]. When ctx ends, no further
+// ones are begun, Err of each of those is the cause of ctx's end, and so is the
+// error.
 func Judge(ctx context.Context, items []source.Item, opts Options) ([]Result, error) {
 	results := make([]Result, len(items))
 	next := make(chan int)
@@ -77,16 +78,19 @@ func Judge(ctx context.Context, items []source.Item, opts Options) ([]Result, er
 			}
 		})
 	}
-	for i := range items {
+	begun := 0
+	for begun < len(items) && ctx.Err() == nil {
 		select {
-		case next <- i:
-			continue
+		case next <- begun:
+			begun++
 		case <-ctx.Done():
 		}
-		break
 	}
 	close(next)
 	wg.Wait()
+	for i := begun; i < len(items); i++ {
+		results[i] = Result{Name: items[i].Name, Err: ctx.Err()}
+	}
 	return results, ctx.Err()
 }
 

@@ -118,7 +118,7 @@ func TestInterrupted(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	last := 0
-	_, err = batch.Judge(ctx, items, batch.Options{Opener: source.NewOpener(source.Options{}), Verify: bundle.VerifyOptions{Time: testTime},
+	results, err := batch.Judge(ctx, items, batch.Options{Opener: source.NewOpener(source.Options{}), Verify: bundle.VerifyOptions{Time: testTime},
 		Done: func(done int) {
 			if done != last+1 {
 				t.Errorf("found %d after %d", done, last)
@@ -130,6 +130,18 @@ func TestInterrupted(t *testing.T) {
 		}})
 	if !errors.Is(err, context.Canceled) || last == len(items) {
 		t.Errorf("found %v after %d items", err, last)
+	}
+	cancelled := 0
+	for i, res := range results {
+		if res.Name != items[i].Name || (res.Err == nil) == (res.Report == nil) {
+			t.Errorf("item %d, %q: found name %q, error %v, report %v; expected its name, and either of the others", i, items[i].Name, res.Name, res.Err, res.Report)
+		}
+		if errors.Is(res.Err, context.Canceled) {
+			cancelled++
+		}
+	}
+	if len(results) != len(items) || cancelled < len(items)-last {
+		t.Errorf("%d results, %d of them cancelled, after %d items", len(results), cancelled, last)
 	}
 }
 
