@@ -232,11 +232,15 @@ func show(v any) string {
 	return clip(string(data))
 }
 
-// clip shortens a stranger's text for an error.
+// clip shortens a stranger's text for an error, not within a character.
 func clip(s string) string {
 	const most = 60
 	if len(s) > most {
-		return s[:most] + "…"
+		n := most
+		for n > most-utf8.UTFMax && !utf8.RuneStart(s[n]) {
+			n--
+		}
+		return s[:n] + "…"
 	}
 	return s
 }
