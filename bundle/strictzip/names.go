@@ -111,13 +111,12 @@ const slashes = "\u2100\u2101\u2105\u2106\ufe68\uff0f\uff3c"
 
 // devices of Windows, whatever follows the first dot of a name. CONIN$ and
 // CONOUT$ are the console, the superscript digits count as digits.
-var devices = map[string]bool{"CON": true, "PRN": true, "AUX": true, "NUL": true, "CONIN$": true, "CONOUT$": true, "CLOCK$": true}
-
-func init() {
-	for _, digit := range []string{"0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "¹", "²", "³"} {
-		devices["COM"+digit] = true
-		devices["LPT"+digit] = true
-	}
+var devices = map[string]bool{
+	"CON": true, "PRN": true, "AUX": true, "NUL": true, "CONIN$": true, "CONOUT$": true, "CLOCK$": true,
+	"COM0": true, "COM1": true, "COM2": true, "COM3": true, "COM4": true, "COM5": true, "COM6": true,
+	"COM7": true, "COM8": true, "COM9": true, "COM¹": true, "COM²": true, "COM³": true,
+	"LPT0": true, "LPT1": true, "LPT2": true, "LPT3": true, "LPT4": true, "LPT5": true, "LPT6": true,
+	"LPT7": true, "LPT8": true, "LPT9": true, "LPT¹": true, "LPT²": true, "LPT³": true,
 }
 
 // reservedElement says why Windows would not take an element for the name of a

@@ -99,7 +99,7 @@ var (
 )
 
 // allRules is the table, in the order of a report.
-var allRules = []*rule{
+var allRules = numbered(
 	ruleLimits, ruleRead, ruleArchive, ruleEnd, ruleTrailing, ruleComment, ruleDisk, ruleZip64, ruleEntries, ruleDir,
 	ruleLeading, ruleOverlap, ruleGap,
 	ruleEncryption, ruleFlags, ruleMethod, ruleVersion, ruleExtra, ruleExtra64, ruleHost, ruleType, ruleMode, ruleFolder,
@@ -107,7 +107,7 @@ var allRules = []*rule{
 	ruleElement, ruleName, ruleDepth, ruleDuplicate, ruleCollision, ruleFileFolder,
 	ruleFile, ruleTotal, ruleRatio,
 	ruleLocal, ruleDesc, ruleDeflate, ruleSize, ruleCRC,
-}
+)
 
 // Rules lists every rule of this package, in the order of a report.
 func Rules() []*check.Rule {
@@ -118,8 +118,10 @@ func Rules() []*check.Rule {
 	return rules
 }
 
-func init() {
-	for i, r := range allRules {
+// numbered tells each rule its place in the table.
+func numbered(rules ...*rule) []*rule {
+	for i, r := range rules {
 		r.index = i
 	}
+	return rules
 }
