@@ -10,7 +10,6 @@ import (
 	"github.com/swaptacular/swptpeer/bundle/strictzip"
 	"github.com/swaptacular/swptpeer/certs"
 	"github.com/swaptacular/swptpeer/certs/check"
-	"github.com/swaptacular/swptpeer/certs/name"
 )
 
 // Verify judges a bundle of the given size (spec info-bundle.md, "Reading one").
@@ -161,10 +160,8 @@ func (v *verifier) root(why string) {
 		return
 	}
 	v.b.Root = c
-	if n, err := name.Parse(c.RawSubject); err == nil {
-		// An error is a breach of a name rule, which CheckRootFile has recorded.
-		v.b.Identity, _ = certs.IdentityOf(n)
-	}
+	// An error is a breach of a name rule, which CheckRootFile has recorded.
+	v.b.Identity, _ = certs.SubjectIdentity(c.RawSubject)
 }
 
 // request judges root-ca.csr.

@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rsa"
-	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/hex"
@@ -27,11 +26,11 @@ const (
 
 // KindOf classifies a certificate by its names and basicConstraints.
 func KindOf(c *x509.Certificate) Kind {
-	issuer, err := identityOfRaw(c.RawIssuer)
+	issuer, err := SubjectIdentity(c.RawIssuer)
 	if err != nil {
 		return KindUnknown
 	}
-	subject, err := identityOfRaw(c.RawSubject)
+	subject, err := SubjectIdentity(c.RawSubject)
 	if err != nil {
 		return KindUnknown
 	}
@@ -114,7 +113,7 @@ func Describe(c *x509.Certificate) *Facts {
 		NotBefore: &from, NotAfter: &to,
 		Key:                keyFacts(c.PublicKey, c.RawSubjectPublicKeyInfo),
 		SignatureAlgorithm: c.SignatureAlgorithm.String(),
-		Fingerprint:        fingerprint(c.Raw),
+		Fingerprint:        CertificateFingerprint(c.Raw),
 		Extensions:         extensionFacts(c.Extensions),
 	}
 	if s, err := SerialOf(c); err == nil {
@@ -134,7 +133,7 @@ func DescribeRequest(r *x509.CertificateRequest) *Facts {
 		Subject: nameText(r.RawSubject), Identity: identityFacts(r.RawSubject),
 		Key:                keyFacts(r.PublicKey, r.RawSubjectPublicKeyInfo),
 		SignatureAlgorithm: r.SignatureAlgorithm.String(),
-		Fingerprint:        fingerprint(r.Raw),
+		Fingerprint:        CertificateFingerprint(r.Raw),
 		Extensions:         extensionFacts(r.Extensions),
 	}
 }
@@ -150,13 +149,8 @@ func DescribeSubnet(s Subnet) *SubnetFacts {
 	return f
 }
 
-func fingerprint(der []byte) string {
-	sum := sha256.Sum256(der)
-	return hex.EncodeToString(sum[:])
-}
-
 func identityFacts(rawName []byte) *IdentityFacts {
-	id, err := identityOfRaw(rawName)
+	id, err := SubjectIdentity(rawName)
 	if err != nil {
 		return nil
 	}

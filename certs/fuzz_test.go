@@ -108,7 +108,7 @@ func judgedAsAnything(t *testing.T, w *world, c *Certificate) {
 	root := CheckRoot(c, at)
 	judged(t, root)
 	if root.OK(false) {
-		if id, err := identityOfRaw(c.RawSubject); err != nil || id.IsZero() {
+		if id, err := SubjectIdentity(c.RawSubject); err != nil || id.IsZero() {
 			t.Fatalf("a root certificate that passes names no node: %v", err)
 		}
 	}

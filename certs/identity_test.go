@@ -82,7 +82,7 @@ func TestIdentities(t *testing.T) {
 		if !tt.ok {
 			continue
 		}
-		if got, err := identityOfRaw(id.RawName()); err != nil || got != id {
+		if got, err := SubjectIdentity(id.RawName()); err != nil || got != id {
 			t.Errorf("%v: its name reads as %v, %v", id, got, err)
 		}
 	}
@@ -107,7 +107,7 @@ func TestIdentities(t *testing.T) {
 func TestRawName(t *testing.T) {
 	for _, n := range []string{"aa", "ca", "da"} {
 		c := referenceCertificate(t, "nodes", n, "root-ca.crt")
-		id := must(identityOfRaw(c.RawSubject))
+		id := must(SubjectIdentity(c.RawSubject))
 		if string(id.RawName()) != string(c.RawSubject) {
 			t.Errorf("%s: found name %x, expected %x", n, id.RawName(), c.RawSubject)
 		}

@@ -100,11 +100,11 @@ func (i *Issuer) issuePeer(root *Certificate, req *Request, subnet Subnet, seria
 	if err := CheckRequest(req, root.Certificate).Err(); err != nil {
 		return nil, fmt.Errorf("the peer's request: %w", err)
 	}
-	authority, err := identityOfRaw(i.root.RawSubject)
+	authority, err := SubjectIdentity(i.root.RawSubject)
 	if err != nil {
 		return nil, fmt.Errorf("our root certificate: %w", err)
 	}
-	peer, err := identityOfRaw(root.RawSubject)
+	peer, err := SubjectIdentity(root.RawSubject)
 	if err != nil {
 		return nil, fmt.Errorf("the peer's root certificate: %w", err)
 	}

@@ -327,7 +327,7 @@ func TestCertificatesAreTheirs(t *testing.T) {
 	for _, n := range []string{"aa", "ca", "da"} {
 		c := root(n)
 		key := referenceKey(t, n)
-		ours := must(IssueRoot(key, must(identityOfRaw(c.RawSubject)), must(SerialOf(c.Certificate)), c.NotBefore))
+		ours := must(IssueRoot(key, must(SubjectIdentity(c.RawSubject)), must(SerialOf(c.Certificate)), c.NotBefore))
 		same(t, n+" root", ours, c)
 		s := referenceCertificate(t, "servers", n+".crt")
 		req := must(ParseRequest(readReference(t, "servers", n+".csr")))
@@ -335,7 +335,7 @@ func TestCertificatesAreTheirs(t *testing.T) {
 	}
 	for _, p := range []struct{ issuer, peer string }{{"aa", "ca"}, {"aa", "da"}, {"ca", "aa"}, {"da", "aa"}} {
 		i, peer := root(p.issuer), root(p.peer)
-		theirs := referenceCertificate(t, "nodes", p.issuer, "peers", must(identityOfRaw(peer.RawSubject)).ID(), "peercert.crt")
+		theirs := referenceCertificate(t, "nodes", p.issuer, "peers", must(SubjectIdentity(peer.RawSubject)).ID(), "peercert.crt")
 		req := must(ParseRequest(readReference(t, "nodes", p.peer, "db", "root-ca.csr")))
 		ours, err := must(NewIssuer(i.Certificate, referenceKey(t, p.issuer))).IssuePeer(peer, req, must(PeerSubnet(theirs.Certificate)), must(SerialOf(theirs.Certificate)), theirs.NotBefore)
 		if err != nil {

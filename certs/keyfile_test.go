@@ -406,7 +406,7 @@ func TestDeterministicECDSA(t *testing.T) {
 func TestKeyFingerprint(t *testing.T) {
 	c := referenceCertificate(t, "nodes", "ca", "root-ca.crt")
 	got := KeyFingerprint(c.RawSubjectPublicKeyInfo)
-	if want := must(identityOfRaw(c.RawSubject)).ID(); !strings.HasPrefix(got, want) || len(got) != 64 {
+	if want := must(SubjectIdentity(c.RawSubject)).ID(); !strings.HasPrefix(got, want) || len(got) != 64 {
 		t.Errorf("found %s, expected 64 digits that begin with the id %s", got, want)
 	}
 	if sum := sha256.Sum256(must(x509.MarshalPKIXPublicKey(c.PublicKey))); hex.EncodeToString(sum[:]) != got {

@@ -100,6 +100,14 @@ func keyKind(pub crypto.PublicKey) string {
 	return fmt.Sprintf("a key of type %T", pub)
 }
 
+// CertificateFingerprint is the lowercase hex SHA-256 of a DER certificate or
+// request. It tells one certificate from another; a node is known by its
+// [KeyFingerprint].
+func CertificateFingerprint(der []byte) string {
+	sum := sha256.Sum256(der)
+	return hex.EncodeToString(sum[:])
+}
+
 // KeyFingerprint is the lowercase hex SHA-256 of the DER SubjectPublicKeyInfo
 // (64 digits).
 func KeyFingerprint(spki []byte) string {

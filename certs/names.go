@@ -69,11 +69,12 @@ func IdentityOf(n name.Name) (Identity, error) {
 	return id, nil
 }
 
-// identityOfRaw is IdentityOf for a DER name.
-func identityOfRaw(der []byte) (Identity, error) {
-	n, err := name.Parse(der)
+// SubjectIdentity is [IdentityOf] for a DER name, such as the RawSubject or the
+// RawIssuer of a certificate. One that cannot be parsed is an error.
+func SubjectIdentity(raw []byte) (Identity, error) {
+	n, err := name.Parse(raw)
 	if err != nil {
-		return Identity{}, fmt.Errorf("name: %w", err)
+		return Identity{}, err
 	}
 	return IdentityOf(n)
 }

@@ -60,7 +60,7 @@ func checkPeer(c *Certificate, issuer, subject *x509.Certificate, at time.Time, 
 	p := &peerRules
 	j.everyCertificate(p)
 	id := checkRawName(j.r, c.RawSubject, nil, "subject")
-	authority, err := identityOfRaw(issuer.RawSubject)
+	authority, err := SubjectIdentity(issuer.RawSubject)
 	if err != nil || id.IsZero() {
 		j.r.Skip(rulePeerPair, "issuer and subject", "a name cannot be read")
 		j.r.Skip(rulePeerSubnet, "issuer and subject", "a name cannot be read")

@@ -48,7 +48,7 @@ func CheckServerRequest(r *Request, root *x509.Certificate) *check.Report {
 	if !everyRequest(report, r, root) {
 		return report
 	}
-	report.Check(equalNames(r.RawSubject, root.RawSubject), ruleRequestSubject, "subject", nameText(r.RawSubject), nameText(root.RawSubject))
+	report.Check(EqualNames(r.RawSubject, root.RawSubject), ruleRequestSubject, "subject", nameText(r.RawSubject), nameText(root.RawSubject))
 	report.Check(!samePublicKey(r.PublicKey, root.PublicKey), ruleRequestServerKey, "public key",
 		"the key "+KeyFingerprint(r.RawSubjectPublicKeyInfo), "a key of the server's own")
 	return report
@@ -108,7 +108,9 @@ func checkRequestExtensions(report *check.Report, r *Request) {
 	report.Pass(ruleRequestExtensions, where, "")
 }
 
-func equalNames(a, b []byte) bool {
+// EqualNames reports whether two DER names are equal as RFC 5280 section 7.1
+// compares. A name that cannot be parsed equals none, not even itself.
+func EqualNames(a, b []byte) bool {
 	m, err1 := name.Parse(a)
 	n, err2 := name.Parse(b)
 	return err1 == nil && err2 == nil && name.Equal(m, n)
@@ -143,7 +145,7 @@ func NewServerRequest(key crypto.Signer, rawSubject []byte) (*Request, error) {
 }
 
 func newRequest(key crypto.Signer, rawSubject []byte, extensions func(keyID []byte) []pkix.Extension) (*Request, error) {
-	if _, err := identityOfRaw(rawSubject); err != nil {
+	if _, err := SubjectIdentity(rawSubject); err != nil {
 		return nil, fmt.Errorf("signing request: %w", err)
 	}
 	spki, err := PublicKeyInfo(key.Public())

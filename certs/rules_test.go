@@ -183,7 +183,7 @@ func TestNamesThatAreEqual(t *testing.T) {
 		simpleName(rdn{oidOrganization, cbasn1.PrintableString, Organization}, rdn{oidUnit, cbasn1.PrintableString, agents}, sn(id)),
 		simpleName(o("swaptacular  nodes REGISTRY "), ou(" creditors agents"), part(oidSerialNumber, id)),
 	} {
-		if got, err := identityOfRaw(raw); err != nil || got != w.ca.id {
+		if got, err := SubjectIdentity(raw); err != nil || got != w.ca.id {
 			t.Errorf("%x: found %v, %v, expected %v", raw, got, err, w.ca.id)
 		}
 	}

@@ -74,7 +74,7 @@ func VerifyClient(presented []*x509.Certificate, ownRoot *x509.Certificate, at t
 	if err != nil {
 		return Identity{}, err
 	}
-	own, err := identityOfRaw(ownRoot.RawSubject)
+	own, err := SubjectIdentity(ownRoot.RawSubject)
 	if err != nil {
 		return Identity{}, refuse(ReasonRoot, "own root certificate: %w", err)
 	}
@@ -88,7 +88,7 @@ func VerifyClient(presented []*x509.Certificate, ownRoot *x509.Certificate, at t
 	if len(path) != clientPath || !path[clientPath-1].Equal(ownRoot) {
 		return Identity{}, refuse(ReasonShape, "found %s, expected three: a server certificate, the peer certificate that we issued, our root certificate", pathText(path))
 	}
-	peer, err := identityOfRaw(path[1].RawSubject)
+	peer, err := SubjectIdentity(path[1].RawSubject)
 	if err != nil {
 		return Identity{}, refuse(ReasonPeer, "subject: %w", err)
 	}
@@ -117,7 +117,7 @@ func VerifyServer(presented []*x509.Certificate, peerRoot *x509.Certificate, at 
 	if err != nil {
 		return err
 	}
-	want, err := identityOfRaw(peerRoot.RawSubject)
+	want, err := SubjectIdentity(peerRoot.RawSubject)
 	if err != nil {
 		return refuse(ReasonRoot, "the peer's root certificate: %w", err)
 	}
@@ -168,7 +168,7 @@ func pathText(path []*x509.Certificate) string {
 	words := make([]string, len(path))
 	for i, c := range path {
 		whose := nameText(c.RawSubject)
-		if id, err := identityOfRaw(c.RawSubject); err == nil {
+		if id, err := SubjectIdentity(c.RawSubject); err == nil {
 			whose = id.String()
 		}
 		words[i] = fmt.Sprintf("%s certificate of %s", KindOf(c), whose)
@@ -203,7 +203,7 @@ func leafIdentity(leaf *x509.Certificate) (Identity, error) {
 	if err := checkLeaf(leaf); err != nil {
 		return Identity{}, refuse(ReasonLeaf, "%w", err)
 	}
-	id, err := identityOfRaw(leaf.RawSubject)
+	id, err := SubjectIdentity(leaf.RawSubject)
 	if err != nil {
 		return Identity{}, refuse(ReasonLeaf, "subject: %w", err)
 	}

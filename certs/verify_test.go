@@ -41,11 +41,11 @@ func TestVerifyReference(t *testing.T) {
 	aaToCA := referenceCertificate(t, "nodes", "ca", "peers", "1234abcd", "sub-ca.crt")
 	caToAA := referenceCertificate(t, "nodes", "aa", "peers", "ae4209290a434d18be5465b3d11257f8", "sub-ca.crt")
 	id, err := VerifyClient(plain(caServer, aaToCA), aa.Certificate, at)
-	if want := must(identityOfRaw(ca.RawSubject)); err != nil || id != want {
+	if want := must(SubjectIdentity(ca.RawSubject)); err != nil || id != want {
 		t.Errorf("client of ca at aa: found %v, %v", id, err)
 	}
 	id, err = VerifyClient(plain(aaServer, caToAA), ca.Certificate, at)
-	if want := must(identityOfRaw(aa.RawSubject)); err != nil || id != want {
+	if want := must(SubjectIdentity(aa.RawSubject)); err != nil || id != want {
 		t.Errorf("client of aa at ca: found %v, %v", id, err)
 	}
 	wantReason(t, VerifyServer(plain(aaServer), aa.Certificate, at), "", "")

@@ -14,7 +14,6 @@ import (
 
 	"github.com/swaptacular/swptpeer/certs"
 	"github.com/swaptacular/swptpeer/certs/check"
-	"github.com/swaptacular/swptpeer/certs/name"
 	"github.com/swaptacular/swptpeer/stompcheck/frame"
 )
 
@@ -248,7 +247,7 @@ func (r *run) judgeChain() *failure {
 	if err == nil {
 		return nil
 	}
-	id, idErr := identityOf(leaf)
+	id, idErr := certs.SubjectIdentity(leaf.RawSubject)
 	switch {
 	case idErr != nil:
 		return failed(diagnosef(CauseProxy, "it presented a certificate for "+describe(leaf)), "%v", err)
@@ -266,7 +265,7 @@ func (r *run) judgeChain() *failure {
 
 func (r *run) identity() (string, *failure) {
 	leaf := r.state.PeerCertificates[0]
-	id, err := identityOf(leaf)
+	id, err := certs.SubjectIdentity(leaf.RawSubject)
 	if err != nil {
 		return "", failed(diagnosef(CauseProxy, "it presented a certificate for "+describe(leaf)), "%v", err)
 	}
@@ -274,14 +273,6 @@ func (r *run) identity() (string, *failure) {
 		return "", failed(diagnosef(CauseOtherNode, "it presents itself as "+id.String()), "found %s, expected %s", id, r.t.p.Peer)
 	}
 	return id.String(), nil
-}
-
-func identityOf(c *x509.Certificate) (certs.Identity, error) {
-	n, err := name.Parse(c.RawSubject)
-	if err != nil {
-		return certs.Identity{}, err
-	}
-	return certs.IdentityOf(n)
 }
 
 // describe says whose a certificate is that is not of this network.

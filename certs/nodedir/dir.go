@@ -13,7 +13,6 @@ import (
 
 	"github.com/swaptacular/swptpeer/certs"
 	"github.com/swaptacular/swptpeer/certs/durable"
-	"github.com/swaptacular/swptpeer/certs/name"
 )
 
 // Dir is a node directory. Reading never locks and never writes.
@@ -87,7 +86,7 @@ func (d *Dir) identify() error {
 	if d.root, err = d.readCertificate(fileRootCert); err != nil {
 		return err
 	}
-	in, err := identityOfSubject(d.root.RawSubject)
+	in, err := certs.SubjectIdentity(d.root.RawSubject)
 	if err != nil {
 		return fmt.Errorf("%s: subject: %w", d.file(fileRootCert), err)
 	}
@@ -204,13 +203,4 @@ func (d *Dir) readCertificate(rel string) (*certs.Certificate, error) {
 		return nil, fmt.Errorf("%s: %w", d.file(rel), err)
 	}
 	return c, nil
-}
-
-// identityOfSubject reads the identity out of a DER name.
-func identityOfSubject(raw []byte) (certs.Identity, error) {
-	n, err := name.Parse(raw)
-	if err != nil {
-		return certs.Identity{}, err
-	}
-	return certs.IdentityOf(n)
 }

@@ -74,7 +74,7 @@ func (in *initializer) identity(f *found, key *initKey) (typ certs.NodeType, id 
 	}
 	var inRoot certs.Identity
 	if f.root != nil {
-		if inRoot, err = identityOfSubject(f.root.RawSubject); err != nil {
+		if inRoot, err = certs.SubjectIdentity(f.root.RawSubject); err != nil {
 			return 0, id, fmt.Errorf("%s: subject: %w", f.d.file(fileRootCert), err)
 		}
 	}

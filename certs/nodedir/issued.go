@@ -2,8 +2,6 @@ package nodedir
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -185,10 +183,4 @@ func (p *signPlan) subnetOf(id certs.Identity, s certs.Subnet) (fileChanges, err
 		return nil, rejectf("%s: found %q, and the certificate issued to %s before has this subnet: a subnet never belongs to two nodes: run doctor", p.file(rel), holder, id)
 	}
 	return nil, nil
-}
-
-// certificateFingerprint is the lowercase hex SHA-256 of the DER certificate.
-func certificateFingerprint(c *certs.Certificate) string {
-	sum := sha256.Sum256(c.Raw)
-	return hex.EncodeToString(sum[:])
 }

@@ -312,7 +312,7 @@ func (r *peerReader) identity() {
 		p.Identity, _ = certs.NewIdentity(typ, p.Folder) // the best there is; the problem is noted
 		return
 	}
-	id, err := identityOfSubject(p.Root.RawSubject)
+	id, err := certs.SubjectIdentity(p.Root.RawSubject)
 	switch {
 	case err != nil:
 		r.problem("%s: %v", peerRootCert, err)

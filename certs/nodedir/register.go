@@ -184,7 +184,7 @@ func (r *registerPlan) parseFile() {
 
 // findIssuer reads who issued the certificate.
 func (r *registerPlan) findIssuer() bool {
-	id, err := identityOfSubject(r.cert.RawIssuer)
+	id, err := certs.SubjectIdentity(r.cert.RawIssuer)
 	if err != nil {
 		found := err.Error()
 		if n, err := name.Parse(r.cert.RawIssuer); err == nil {
@@ -220,7 +220,7 @@ func (r *registerPlan) findPeer() (bool, error) {
 		r.report.FailAdvice(ruleRegisterKnown, rel, strings.Join(r.peer.Problems, "; "), "the root certificate of "+r.issuer.String(), "run \"swptpeer doctor\": the peer's folder is damaged")
 		return false, nil
 	}
-	r.report.Pass(ruleRegisterKnown, rel, "root certificate SHA-256 "+certificateFingerprint(r.peer.Root))
+	r.report.Pass(ruleRegisterKnown, rel, "root certificate SHA-256 "+certs.CertificateFingerprint(r.peer.Root.Raw))
 	return true, nil
 }
 
@@ -306,7 +306,7 @@ func (r *registerPlan) checkSame() error {
 
 // describe tells two certificates of the same names apart.
 func describe(c *certs.Certificate) string {
-	return fmt.Sprintf("serial %X, issued %s, SHA-256 %s", c.SerialNumber, c.NotBefore.UTC().Format(time.RFC3339), certificateFingerprint(c))
+	return fmt.Sprintf("serial %X, issued %s, SHA-256 %s", c.SerialNumber, c.NotBefore.UTC().Format(time.RFC3339), certs.CertificateFingerprint(c.Raw))
 }
 
 // write drafts what is stored. The certificate comes last: a reader that sees
@@ -344,10 +344,10 @@ func (r *registerPlan) write() error {
 		files = append(files, fileChange{path.Join(base, peerSubCA), r.cert.File})
 	}
 	r.Title = "register the peer certificate from " + r.issuer.String()
-	r.decision = "register " + certificateFingerprint(r.cert)
+	r.decision = "register " + certs.CertificateFingerprint(r.cert.Raw)
 	r.fact("serial", fmt.Sprintf("%X", r.cert.SerialNumber))
 	r.fact("valid until", r.cert.NotAfter.UTC().Format(time.DateOnly))
-	r.fact("certificate SHA-256", certificateFingerprint(r.cert))
+	r.fact("certificate SHA-256", certs.CertificateFingerprint(r.cert.Raw))
 	if r.already {
 		r.Title = "the peer certificate from " + r.issuer.String() + " is registered already"
 		if len(files) > 0 {

@@ -42,7 +42,7 @@ func (d *Dir) Servers() ([]IssuedServer, error) {
 		switch {
 		case err != nil:
 			errs = append(errs, err)
-		case !c.IsCA && sameName(c.RawSubject, d.root.RawSubject):
+		case !c.IsCA && certs.EqualNames(c.RawSubject, d.root.RawSubject):
 			out = append(out, IssuedServer{row.Serial, c, row.Status == statusRevoked})
 		}
 	}
@@ -66,16 +66,6 @@ func (d *Dir) readIssued(serial certs.Serial) (*certs.Certificate, error) {
 		return nil, fmt.Errorf("%s: found the certificate with the serial number %X, expected %s", d.file(rel), c.SerialNumber, serial)
 	}
 	return c, nil
-}
-
-// sameName compares two DER names as RFC 5280 section 7.1 demands.
-func sameName(a, b []byte) bool {
-	m, err := name.Parse(a)
-	if err != nil {
-		return false
-	}
-	n, err := name.Parse(b)
-	return err == nil && name.Equal(m, n)
 }
 
 // IssueResult of IssueServer and RenewServer.
@@ -153,7 +143,7 @@ func (v *view) renewable(serial certs.Serial) (*certs.Certificate, error) {
 		return nil, err
 	}
 	file := v.file(issuedFile(serial))
-	if old.IsCA || !sameName(old.RawSubject, v.root.RawSubject) {
+	if old.IsCA || !certs.EqualNames(old.RawSubject, v.root.RawSubject) {
 		return nil, fmt.Errorf("%w: %s: found a certificate that is not of one of the node's own servers, expected one that is", ErrRejected, file)
 	}
 	if err := certs.CheckServer(old, v.root.Certificate, old.NotBefore).Err(); err != nil {

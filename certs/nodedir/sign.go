@@ -218,7 +218,7 @@ func (p *signPlan) facts() {
 		p.fact("subject", n.String())
 	}
 	p.fact("root key SHA-256", certs.KeyFingerprint(b.Root.RawSubjectPublicKeyInfo))
-	p.fact("root certificate SHA-256", certificateFingerprint(b.Root))
+	p.fact("root certificate SHA-256", certs.CertificateFingerprint(b.Root.Raw))
 	p.fact("published", b.NodeInfo.UpdatedAt.String())
 	for _, s := range b.NodeInfo.Manifest.Servers {
 		p.fact("server", s.String())
@@ -307,8 +307,8 @@ func (p *signPlan) theft(where string, was, is *certs.Certificate) error {
 	}
 	return rejectf("%s is known with another root certificate, and this may be a theft of its id: nothing is signed or updated, whatever the options: "+
 		"found in the bundle: certificate SHA-256 %s with %s, SHA-256 %s; expected, as in %s: certificate SHA-256 %s with key SHA-256 %s: %s",
-		p.bundle.Identity, certificateFingerprint(is), key, certs.KeyFingerprint(is.RawSubjectPublicKeyInfo),
-		p.file(where), certificateFingerprint(was), certs.KeyFingerprint(was.RawSubjectPublicKeyInfo), adviceTheft)
+		p.bundle.Identity, certs.CertificateFingerprint(is.Raw), key, certs.KeyFingerprint(is.RawSubjectPublicKeyInfo),
+		p.file(where), certs.CertificateFingerprint(was.Raw), certs.KeyFingerprint(was.RawSubjectPublicKeyInfo), adviceTheft)
 }
 
 const adviceTheft = "ask the peer's operator, over another channel than the one by which the bundle came, which of the two is theirs"

@@ -187,7 +187,7 @@ func TestWholeLife(t *testing.T) {
 	again := strangerWithKey(t, certs.CreditorsAgent, "", s.key)
 	for _, force := range []bool{false, true} {
 		_, err = d.SignPeer(t.Context(), SignRequest{Bundle: again.bundle(t, "2026-11-22", nil), Force: force}, noKey(t))
-		wantRejected(t, err, "theft", "the same key", certificateFingerprint(s.root), certificateFingerprint(again.root))
+		wantRejected(t, err, "theft", "the same key", certs.CertificateFingerprint(s.root.Raw), certs.CertificateFingerprint(again.root.Raw))
 	}
 	unchanged(t, d.Path(), before)
 
@@ -215,7 +215,7 @@ func TestTheft(t *testing.T) {
 				t.Errorf("found %+v", res)
 			}
 			was := refStranger(t, "aa")
-			wantRejected(t, err, "theft", "another key", certificateFingerprint(was.root), certificateFingerprint(thief.root),
+			wantRejected(t, err, "theft", "another key", certs.CertificateFingerprint(was.root.Raw), certs.CertificateFingerprint(thief.root.Raw),
 				certs.KeyFingerprint(was.root.RawSubjectPublicKeyInfo), certs.KeyFingerprint(thief.root.RawSubjectPublicKeyInfo))
 		}
 	}

@@ -17,7 +17,6 @@ import (
 	"time"
 
 	"github.com/swaptacular/swptpeer/certs"
-	"github.com/swaptacular/swptpeer/certs/name"
 	"github.com/swaptacular/swptpeer/stompcheck/frame"
 	"github.com/swaptacular/swptpeer/stompcheck/manifest"
 	"github.com/swaptacular/swptpeer/stompcheck/smp"
@@ -135,11 +134,7 @@ func (c *session) handshake() error {
 	}
 	c.raw.lifted = true
 	leaf := c.tls.ConnectionState().PeerCertificates[0]
-	n, err := name.Parse(leaf.RawSubject)
-	if err != nil {
-		return err
-	}
-	id, err := certs.IdentityOf(n)
+	id, err := certs.SubjectIdentity(leaf.RawSubject)
 	if err != nil {
 		return err
 	}
