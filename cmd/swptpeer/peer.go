@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -18,6 +19,11 @@ func peerCommands() *command {
 		description: "Two nodes become peers in four steps: (1) you get their info-bundle, (2) you sign a peer certificate for them and send it, " +
 			"(3) they get your info-bundle, (4) they sign one for you, and you register it. The order may vary.\n\n" +
 			"A peer is named by its node id or by the first digits of it, at least four.",
+		examples: []string{
+			"swptpeer peer sign their-bundle.zip --pin 5f0c… --out for-them.crt",
+			"swptpeer peer register from-them.crt",
+			"swptpeer peer list",
+		},
 		sub: []*command{
 			{
 				name: "sign", args: "BUNDLE", minArgs: 1, maxArgs: 1,
@@ -231,9 +237,13 @@ func (c *call) openPeer(id string) (*nodedir.Dir, *nodedir.Peer, error) {
 
 // peerQueues raises the number of queues.
 func (c *call) peerQueues(id, number string) error {
-	n, err := strconv.Atoi(number)
-	if err != nil {
+	// As queues.txt has it: digits only, none of them superfluous.
+	if strings.Trim(number, "0123456789") != "" || number == "" || number != "0" && number[0] == '0' {
 		return usagef("number of queues: found %q, expected a number from 1 to %d", number, nodedir.MaxQueues)
+	}
+	n, err := strconv.Atoi(number)
+	if err != nil { // too large for any machine
+		return refusef("number of queues: found %s, expected 1 to %d", number, nodedir.MaxQueues)
 	}
 	d, p, err := c.openPeer(id)
 	if err != nil {
