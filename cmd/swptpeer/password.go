@@ -20,6 +20,10 @@ const (
 	// owner in (node directory specification, "root-ca.conf").
 	minPassword = 4
 	maxPassword = 1023
+
+	// maxDescriptor is more than a process can have open (Linux: fs.nr_open). A
+	// greater number is rather a password in the wrong place.
+	maxDescriptor = 1<<20 - 1
 )
 
 // passwordSource is where one password comes from.
@@ -58,8 +62,9 @@ func newPasswordSource(c *call, prefix, env string) (*passwordSource, error) {
 	case prefix + "-fd":
 		s := c.cli.String(p.flag)
 		n, err := strconv.Atoi(s)
-		if err != nil || n < 0 || n == 1 || n == 2 {
-			return nil, usagef("flag --%s: found %q, expected the number of an open descriptor, 0 or from 3", p.flag, s)
+		if err != nil || n < 0 || n == 1 || n == 2 || n > maxDescriptor {
+			// What was given may be the password itself, and errors end up in logs.
+			return nil, usagef("flag --%s: found something else (not shown), expected the number of an open descriptor, 0 or from 3", p.flag)
 		}
 		p.fd = n
 	}
