@@ -239,6 +239,17 @@ func TestBundlePipes(t *testing.T) {
 	}
 }
 
+// A certificate authority that is no node's is not taken for a root certificate,
+// and is judged as one all the same, so that the report says why.
+func TestInspectAuthorityOfTheWeb(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "web.pem")
+	webCertificate(t, file)
+	status, text := inProcess(time.Now(), nil, "cert", "inspect", file)
+	if status != statusFailed || !strings.Contains(text, "none of this network's certificates") || !strings.Contains(text, "error [name.") {
+		t.Errorf("found status %d: %s", status, text)
+	}
+}
+
 type zeroes struct{}
 
 func (zeroes) Read(p []byte) (int, error) { return len(p), nil }

@@ -38,7 +38,7 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 				t.Errorf("%s: help lacks %q", c.fullName(), want)
 			}
 		}
-		if c.run != nil && len(c.examples) == 0 {
+		if len(c.examples) == 0 {
 			t.Errorf("%s has no example", c.fullName())
 		}
 		if c.short == "" || len(c.short) > 66 {

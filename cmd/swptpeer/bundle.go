@@ -14,6 +14,10 @@ func bundleCommands() *command {
 		name: "bundle", short: "info-bundles: create, verify, look inside, compare",
 		description: "An info-bundle is what a node publishes so that others can become its peers: its root certificate, its " +
 			"signing request, and its signed information directory.",
+		examples: []string{
+			"swptpeer bundle create my-bundle.zip",
+			"swptpeer bundle verify their-bundle.zip --pin 5f0c…",
+		},
 		sub: []*command{
 			{
 				name: "create", args: "OUT.zip", minArgs: 1, maxArgs: 1,

@@ -19,6 +19,11 @@ import (
 func certCommands() *command {
 	return &command{
 		name: "cert", short: "show certificates and judge them",
+		examples: []string{
+			"swptpeer cert inspect root-ca.crt",
+			"swptpeer cert verify --root root-ca.crt \\",
+			"    --intermediate peers/1234abcd/peercert.crt their-server.crt",
+		},
 		sub: []*command{
 			{
 				name: "inspect", args: "FILE...", minArgs: 1, maxArgs: -1,
@@ -68,13 +73,16 @@ func runCertInspect(c *call) error {
 		return err
 	}
 	var issuer, subject *x509.Certificate
-	for flag, dest := range map[string]**x509.Certificate{"issuer": &issuer, "subject": &subject} {
-		if path := c.cli.String(flag); path != "" {
+	for _, f := range []struct {
+		flag string
+		dest **x509.Certificate
+	}{{"issuer", &issuer}, {"subject", &subject}} {
+		if path := c.cli.String(f.flag); path != "" {
 			cert, err := c.readCertificate(path)
 			if err != nil {
 				return err
 			}
-			*dest = cert.Certificate
+			*f.dest = cert.Certificate
 		}
 	}
 	type inspected struct {
@@ -143,13 +151,14 @@ func runCertInspect(c *call) error {
 }
 
 // judgeCertificate applies the rules for the form of a certificate, or says
-// what it would need for that.
+// what it would need for that. One that is of no form is judged as the one that
+// it is nearest to, so that the report says what is wrong with it.
 func judgeCertificate(cert *certs.Certificate, issuer, subject *x509.Certificate, by *criteria) (*check.Report, string) {
 	var report *check.Report
-	switch kindOf(cert.Certificate) {
-	case "root certificate":
+	switch kind, selfIssued := certs.KindOf(cert.Certificate), bytes.Equal(cert.RawSubject, cert.RawIssuer); {
+	case kind == certs.KindRoot, kind == certs.KindUnknown && cert.IsCA && selfIssued:
 		report = certs.CheckRoot(cert, by.at)
-	case "peer certificate":
+	case kind == certs.KindPeer, kind == certs.KindUnknown && cert.IsCA:
 		if issuer == nil || subject == nil {
 			return nil, "a peer certificate needs --issuer and --subject"
 		}
@@ -245,13 +254,16 @@ func runCertVerify(c *call) error {
 	if len(c.cli.StringSlice("root")) == 0 {
 		return withHint(usagef("cert verify: expected at least one --root"), "there is no default: the system's roots mean nothing in this network")
 	}
-	for flag, dest := range map[string]*[]*x509.Certificate{"root": &opts.Roots, "intermediate": &opts.Intermediates} {
-		for _, path := range c.cli.StringSlice(flag) {
+	for _, f := range []struct {
+		flag string
+		dest *[]*x509.Certificate
+	}{{"root", &opts.Roots}, {"intermediate", &opts.Intermediates}} {
+		for _, path := range c.cli.StringSlice(f.flag) {
 			list, _, err := c.readCertificates(path)
 			if err != nil {
 				return err
 			}
-			add(list, dest)
+			add(list, f.dest)
 		}
 	}
 	list, sum, err := c.readCertificates(c.args[0])
@@ -286,7 +298,7 @@ func judgePath(report *check.Report, path []*x509.Certificate, files map[*x509.C
 		if file == nil {
 			file = &certs.Certificate{Certificate: cert, File: certs.EncodeCertificate(cert)}
 		}
-		where := fmt.Sprintf("certificate %d of the path (%s)", i+1, kindOf(cert))
+		where := fmt.Sprintf("certificate %d of the path (%s)", i+1, formText(cert))
 		switch {
 		case i == len(path)-1:
 			report.Append(where, certs.CheckRoot(file, at))

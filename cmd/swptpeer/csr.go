@@ -24,6 +24,12 @@ func csrCommands() *command {
 		short: "signing requests, and certificates for your own servers",
 		description: "A server of the node has a key of its own and a certificate that the node's root key signs. The key is " +
 			"made on the server and never leaves it: \"csr create\" needs only the node's name, \"csr sign\" only the request.",
+		examples: []string{
+			"# on the server, and then on the machine with the root key",
+			"swptpeer csr create --name-from root-ca.crt \\",
+			"    --out-key server.key --out server.csr",
+			"swptpeer csr sign server.csr --out server.crt",
+		},
 		sub: []*command{
 			{
 				name:  "create",
@@ -331,18 +337,19 @@ func (c *call) ownRoot() (*x509.Certificate, error) {
 
 func (c *call) describeRequest(path string, req *certs.Request) {
 	c.say("%s\n", raw(c.out.paint(strong, safe(path))))
-	c.field("subject", nameText(req.RawSubject))
+	f := certs.DescribeRequest(req.CertificateRequest)
+	c.field("subject", f.Subject)
 	if id, err := identityOf(req.RawSubject); err == nil {
 		c.field("node", id.String())
 	}
-	c.field("public key", keyText(req.PublicKey))
-	c.field("fingerprint", "SHA-256 "+certs.KeyFingerprint(req.RawSubjectPublicKeyInfo))
+	c.field("public key", keyText(f.Key))
+	c.field("fingerprint", "SHA-256 "+f.Key.Fingerprint)
 	if err := req.CheckSignature(); err != nil {
 		c.field("signature", "does not verify: "+err.Error())
 	} else {
 		c.field("signature", "verifies: whoever made it has the key")
 	}
-	for _, ext := range req.Extensions {
+	for _, ext := range f.Extensions {
 		c.field("asks for", extensionText(ext))
 	}
 }

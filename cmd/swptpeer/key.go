@@ -25,6 +25,7 @@ func keyCommands() *command {
 			"  SWPTPEER_PASSWORD      the environment\n" +
 			"  a prompt               if there is a terminal\n\n" +
 			"Two flags at once are refused; a flag goes before the environment. A password is never an argument.",
+		examples: []string{"swptpeer key public --fingerprint", "swptpeer key passwd"},
 		sub: []*command{
 			{
 				name:  "public",

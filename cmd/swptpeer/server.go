@@ -19,6 +19,10 @@ import (
 func serverCommands() *command {
 	return &command{
 		name: "server", short: "the certificates of your own servers",
+		examples: []string{
+			"swptpeer server list --within 30d",
+			"swptpeer server renew server.crt --out new.crt",
+		},
 		sub: []*command{
 			{
 				name:  "list",
