@@ -390,6 +390,14 @@ var fixtures = []fixture{
 		r.ExtraExtensions[0] = pkix.Extension{Id: oidBasicConstraints, Critical: true, Value: basicConstraints{true, 7}.der()}
 		return w.ca.key
 	})},
+	{"request: basicConstraints with something after them", "csr.extensions", "basicConstraints: a value that is not BasicConstraints", requestLie(func(w *world, r *x509.CertificateRequest) crypto.Signer {
+		r.ExtraExtensions[0] = pkix.Extension{Id: oidBasicConstraints, Critical: true, Value: append(basicConstraints{true, 0}.der(), 5, 0)}
+		return w.ca.key
+	})},
+	{"request: keyUsage with something after it", "csr.extensions", "keyUsage: a value that is not KeyUsage", requestLie(func(w *world, r *x509.CertificateRequest) crypto.Signer {
+		r.ExtraExtensions[1] = pkix.Extension{Id: oidKeyUsage, Critical: true, Value: append(keyUsageDER(caKeyUsage), 5, 0)}
+		return w.ca.key
+	})},
 	{"request: asks for no CRLs", "csr.extensions", "keyCertSign", requestLie(func(w *world, r *x509.CertificateRequest) crypto.Signer {
 		r.ExtraExtensions[1] = pkix.Extension{Id: oidKeyUsage, Critical: true, Value: keyUsageDER(x509.KeyUsageCertSign)}
 		return w.ca.key

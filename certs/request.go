@@ -87,13 +87,21 @@ func checkRequestExtensions(report *check.Report, r *Request) {
 		if e == nil {
 			return errors.New("no basicConstraints")
 		}
-		if b, err := parseBasicConstraints(e.Value); err != nil || !b.ca || b.pathLen != 0 {
+		b, err := parseBasicConstraints(e.Value)
+		if err != nil {
+			return fmt.Errorf("basicConstraints: %w", err)
+		}
+		if !b.ca || b.pathLen != 0 {
 			return errors.New("basicConstraints " + b.String())
 		}
 		if e = findExtension(r.Extensions, oidKeyUsage); e == nil {
 			return errors.New("no keyUsage")
 		}
-		if u, err := parseKeyUsage(e.Value); err != nil || u&caKeyUsage != caKeyUsage {
+		u, err := parseKeyUsage(e.Value)
+		if err != nil {
+			return fmt.Errorf("keyUsage: %w", err)
+		}
+		if u&caKeyUsage != caKeyUsage {
 			return errors.New("keyUsage " + keyUsageWords(u))
 		}
 		if e = findExtension(r.Extensions, oidSubjectKeyID); e == nil {
