@@ -139,8 +139,6 @@ func (a *app) values(flag string, c *command) []candidate {
 		return out
 	}
 	switch flag {
-	case "dir":
-		return list(":dir")
 	case "type", "expect-type":
 		return []candidate{{"aa", "accounting authority"}, {"ca", "creditors agent"}, {"da", "debtors agent"}}
 	case "format":
@@ -153,10 +151,18 @@ func (a *app) values(flag string, c *command) []candidate {
 		return list("30d", "6w", "72h")
 	case "probe":
 		return append(list("none", "smp"), candidate{text: ":file"})
-	case "store":
-		return list(":dir")
-	case "key", "cert", "out", "out-key", "name-from", "root", "intermediate", "issuer", "subject", "registry", "password-file", "new-password-file":
-		return list(":file")
+	}
+	// Flags may stand before the command words.
+	for _, cmd := range append([]*command{c}, a.root.all()...) {
+		for _, f := range cmd.flags {
+			switch {
+			case !slices.Contains(f.Names(), flag):
+			case namesFolder(f):
+				return list(":dir")
+			case namesFile(f):
+				return list(":file")
+			}
+		}
 	}
 	return nil
 }
@@ -180,7 +186,7 @@ func (a *app) arguments(line *commandLine, dir string) []candidate {
 			out = append(out, candidate{text: s})
 		}
 		return out
-	case (c.args == "PEER" || c.name == "reconfigure-peer") && len(line.args) == 0, c.args == "PEER…":
+	case (c.args == "PEER" || c.name == "reconfigure-peer") && len(line.args) == 0, c.args == "PEER...":
 		return append(out, a.peerIDs(dir)...)
 	case c.maxArgs != 0:
 		return []candidate{{text: ":file"}}

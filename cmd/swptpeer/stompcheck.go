@@ -37,7 +37,7 @@ func serverKeyFlags() []cli.Flag {
 
 func stompcheckCommand() *command {
 	return &command{
-		name: "stompcheck", args: "PEER…", maxArgs: -1,
+		name: "stompcheck", args: "PEER...", maxArgs: -1,
 		short: "test whether this node and a peer can really talk",
 		description: "Connects to every address of every server in the peer's servers manifest, stage by stage, and says how far it got: " +
 			"the manifest, our own credentials, DNS, TCP, TLS 1.3, the peer's chain and identity, STOMP, a late refusal, DISCONNECT. " +
@@ -100,7 +100,7 @@ const minWatch = time.Second
 func (c *call) readStompFlags() (*stompPlan, error) {
 	switch {
 	case len(c.args) == 0 && !c.cli.Bool("all"):
-		return nil, withHint(usagef("stompcheck: found no peer, expected PEER… or --all"), "\"swptpeer peer list\" shows the peers")
+		return nil, withHint(usagef("stompcheck: found no peer, expected PEER... or --all"), "\"swptpeer peer list\" shows the peers")
 	case len(c.args) > 0 && c.cli.Bool("all"):
 		return nil, usagef("stompcheck: found --all and %s, expected one of the two", plural(len(c.args), "peer"))
 	case c.cli.String("cert") == "" || c.cli.String("key") == "":
