@@ -1,10 +1,7 @@
 package main
 
 import (
-	"cmp"
-	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/urfave/cli/v2"
 
@@ -85,30 +82,4 @@ func (c *call) listRules(rules []*check.Rule) error {
 		}
 	}
 	return nil
-}
-
-// rulesTable is the README's table of rules, in Markdown.
-func rulesTable() string {
-	var b strings.Builder
-	b.WriteString("| rule | severity | what must hold |\n|---|---|---|\n")
-	rules := allRules()
-	slices.SortStableFunc(rules, func(x, y *check.Rule) int { return cmp.Compare(group(x), group(y)) })
-	for _, r := range rules {
-		severity := r.Severity.String()
-		if r.Severity == check.Error && policy.Waivable(r) {
-			severity += " ¹"
-		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", r.ID, severity, markdown.Replace(r.Title))
-	}
-	return b.String()
-}
-
-// markdown keeps a title within its cell.
-var markdown = strings.NewReplacer("|", `\|`, "<", `\<`, ">", `\>`, "*", `\*`, "_", `\_`, "`", "\\`")
-
-// groups of rules in the order of the table.
-var groups = []string{"name.", "cert.", "key.", "pem.", "root.", "peer.", "server.", "csr.", "chain.", "bundle.", "zip.", "manifest.", "trust.", "policy.", "dir.", "register."}
-
-func group(r *check.Rule) int {
-	return slices.IndexFunc(groups, func(prefix string) bool { return strings.HasPrefix(r.ID, prefix) })
 }
