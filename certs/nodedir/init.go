@@ -208,8 +208,10 @@ func (in *initializer) adoptKey() (*initKey, error) {
 }
 
 // isEncryptedPKCS8 tells a PKCS #8 file that is encrypted from other key files.
+// Text around the key may say anything, so that whether it is encrypted is
+// asked of the key itself; the label only tells the two encrypted forms apart.
 func isEncryptedPKCS8(file []byte) bool {
-	return bytes.Contains(file, []byte("-----BEGIN ENCRYPTED PRIVATE KEY-----"))
+	return isEncrypted(file) && bytes.Contains(file, []byte("-----BEGIN ENCRYPTED PRIVATE KEY-----"))
 }
 
 // newPassword asks for the password of a key that is to be written.

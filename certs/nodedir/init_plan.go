@@ -193,7 +193,9 @@ func (in *initializer) describe(dr *initDraft, m *maker) {
 	dr.Notes = append(dr.Notes, m.notes...)
 }
 
-// isEncrypted tells a key file that needs a password.
+// isEncrypted tells a key file that needs a password. One that cannot be read is
+// refused elsewhere.
 func isEncrypted(file []byte) bool {
-	return isEncryptedPKCS8(file) || strings.Contains(string(file), "Proc-Type: 4,ENCRYPTED")
+	encrypted, err := certs.KeyEncrypted(file)
+	return err == nil && encrypted
 }
