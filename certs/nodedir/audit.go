@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -213,9 +212,11 @@ func profile(r *check.Report, rule *check.Rule, where string, judged *check.Repo
 		r.Append(where, &check.Report{Results: []check.Result{res}})
 	}
 	slices.Sort(broken)
-	return r.Check(len(broken) == 0, rule, where,
-		map[bool]string{true: fmt.Sprintf("%d rules of the profile hold", len(judged.Results)), false: "breaches of " + strings.Join(slices.Compact(broken), ", ")}[len(broken) == 0],
-		"every rule of the profile to hold")
+	found := fmt.Sprintf("%d rules of the profile hold", len(judged.Results))
+	if len(broken) > 0 {
+		found = "breaches of " + strings.Join(slices.Compact(broken), ", ")
+	}
+	return r.Check(len(broken) == 0, rule, where, found, "every rule of the profile to hold")
 }
 
 // passFail records a result from an error.
@@ -318,6 +319,3 @@ func (a *auditor) checkIdentity() {
 		profile(&a.report, ruleDirRoot, fileRootCert, certs.CheckRoot(a.root, a.now))
 	}
 }
-
-// peerFile is the path of a file in a peer's folder.
-func peerFile(folder, name string) string { return path.Join(dirPeers, folder, name) }

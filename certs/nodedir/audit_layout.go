@@ -237,7 +237,11 @@ func (a *auditor) checkPrivate() {
 		clear(data)
 	}
 	if passFail(r, ruleDirKeyForm, fileRootKey, "", err, "one private key, PKCS #8 or traditional PEM") {
-		r.Check(encrypted, ruleDirKeyEncrypted, fileRootKey, map[bool]string{true: "encrypted", false: "a key without a password"}[encrypted], "an encrypted key")
+		found := "a key without a password"
+		if encrypted {
+			found = "encrypted"
+		}
+		r.Check(encrypted, ruleDirKeyEncrypted, fileRootKey, found, "an encrypted key")
 	}
 }
 

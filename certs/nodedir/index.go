@@ -262,13 +262,3 @@ func (d *Dir) indexEndsWhole() (bool, error) {
 	}
 	return last[0] == '\n', nil
 }
-
-// revokedRow reports whether db/index says that a serial number is revoked.
-func revokedRow(rows []indexRow, s certs.Serial) bool {
-	for _, r := range rows {
-		if r.Status == statusRevoked && r.Serial == s {
-			return true
-		}
-	}
-	return false
-}

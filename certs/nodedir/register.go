@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -91,11 +90,8 @@ var (
 	}
 )
 
-// RegisterRules lists the rules of [Dir.RegisterPeer] that are not
-// [certs.CheckPeer]'s.
-func RegisterRules() []*check.Rule { return slices.Clone(registerRules) }
-
-// registerRules is the table of them, in the order of checking.
+// registerRules is the table of the rules of [Dir.RegisterPeer] that are not
+// [certs.CheckPeer]'s, in the order of checking.
 var registerRules = []*check.Rule{
 	ruleRegisterSingle, ruleRegisterIssuer, ruleRegisterPeerType, ruleRegisterKnown, ruleRegisterActive,
 	ruleRegisterLifetime, ruleRegisterSubnet, ruleRegisterDebtors, ruleRegisterSame,
@@ -196,8 +192,11 @@ func (r *registerPlan) findIssuer() bool {
 	r.issuer = id
 	r.report.Pass(ruleRegisterIssuer, "issuer", id.String())
 	own := r.identity
-	r.report.Check(own.Type().CanPeerWith(id.Type()), ruleRegisterPeerType, "issuer", id.String(),
-		map[bool]string{true: "an agent, because this node is " + own.String(), false: "an accounting authority, because this node is " + own.String()}[own.Type() == certs.AccountingAuthority])
+	expected := "an accounting authority"
+	if own.Type() == certs.AccountingAuthority {
+		expected = "an agent"
+	}
+	r.report.Check(own.Type().CanPeerWith(id.Type()), ruleRegisterPeerType, "issuer", id.String(), expected+", because this node is "+own.String())
 	return true
 }
 

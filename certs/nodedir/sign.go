@@ -42,8 +42,9 @@ type SignResult struct {
 	Plan        *Plan
 }
 
-// SignPeer is step 2 of the exchange (and step 4, seen from the other side): issue a peer certificate for the node of a
-// verified bundle, or update the nodeinfo of a peer that is known.
+// SignPeer is step 2 of the exchange (and step 4, seen from the other side):
+// issue a peer certificate for the node of a verified bundle, or update the
+// nodeinfo of a peer that is known.
 //
 // A node never gets a second certificate. If its folder in peers/ is gone but
 // db/index says that one was issued, that one is used again (ActionSigned, but
