@@ -9,7 +9,7 @@ import (
 )
 
 // prepare checks everything that can be checked without writing, and returns
-// the plan. fills[i] belongs to plan.Ops[i], and so does data[i].
+// the plan with the changes that it needs: changes[i] belongs to plan.Ops[i].
 func (t *Tx) prepare(d *disk) (*plan, []change, error) {
 	if len(t.changes) > maxOps {
 		return nil, nil, fmt.Errorf("found %d changes, expected at most %d", len(t.changes), maxOps)
