@@ -13,9 +13,13 @@ const Organization = "Swaptacular Nodes Registry"
 // NodeType is one of the three types of node. The zero NodeType is not valid.
 type NodeType uint8
 
+// The types of node (profile, "Nodes and names").
 const (
+	// AccountingAuthority nodes keep accounts.
 	AccountingAuthority NodeType = iota + 1
+	// CreditorsAgent nodes act for those who hold money.
 	CreditorsAgent
+	// DebtorsAgent nodes act for those who issue it.
 	DebtorsAgent
 )
 

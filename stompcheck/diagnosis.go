@@ -3,6 +3,7 @@ package stompcheck
 // Side says where a cause is to be mended.
 type Side string
 
+// The sides. Unknown is that of a cause that either may have.
 const (
 	Ours    Side = "ours"
 	Theirs  Side = "the peer's"

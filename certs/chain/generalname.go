@@ -13,6 +13,7 @@ import (
 // Form is one of the forms of GeneralName (RFC 5280, 4.2.1.6): its tag there.
 type Form uint8
 
+// The forms, by their names and tags in RFC 5280, 4.2.1.6.
 const (
 	OtherName     Form = 0
 	RFC822Name    Form = 1

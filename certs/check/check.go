@@ -220,8 +220,9 @@ func (r *Report) Has(id string, o Outcome) bool {
 
 // OK is the verdict. It is false for a report without any result, if an Error
 // rule failed and is not waived, if an Error rule was skipped, or, when strict,
-// if a Warning rule failed and is not waived. A check that is skipped because it does not apply must not be
-// recorded at all, or with a rule that is not an Error.
+// if a Warning rule failed and is not waived. A check that is skipped because it
+// does not apply must not be recorded at all, or with a rule that is not an
+// Error.
 func (r *Report) OK(strict bool) bool {
 	if len(r.Results) == 0 {
 		return false
