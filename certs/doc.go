@@ -4,19 +4,64 @@
 // # The packages of this module
 //
 // Imports point downwards only; a package that decides does not print, and the
-// one that prints (the command) does not decide.
+// one that prints (the command) does not decide. After the arrow stand the
+// packages of this module that a package imports; a test compares them.
 //
-//	cmd/swptpeer          the command: flags, prompts, output; decides nothing
-//	  certs/nodedir       the node directory: init, sign, register, doctor …
-//	    bundle            the info-bundle: create, verify, inspect, diff
-//	      bundle/strictzip  one unambiguous reading of a hostile zip
-//	    stompcheck        transport between peers: TLS configurations, tester
-//	      stompcheck/manifest  stomp.toml
-//	        certs         this package: identities, keys, the profile, issuing
-//	          certs/chain   RFC 5280 path validation with directoryName constraints
-//	            certs/name    X.501 names: parsing and comparison
-//	    certs/durable     file changes that survive crashes, all or nothing
-//	          certs/check   rules, results, reports: how a verdict is given
+//	cmd/swptpeer
+//	    the command: flags, prompts, output; decides nothing
+//	    → any of the following
+//	bundle/batch
+//	    many info-bundles at once
+//	    → bundle, bundle/source, certs, certs/check
+//	bundle/source
+//	    info-bundles from files, folders, lists and the web
+//	    → bundle
+//	bundle/policy
+//	    what an operator demands beyond the rules, and waives
+//	    → bundle, certs, certs/check, stompcheck/manifest/toml10
+//	bundle/bundletest
+//	    info-bundles for tests and examples, made in memory
+//	    → bundle, certs, stompcheck/manifest
+//	certs/nodedir
+//	    the node directory: init, sign, register, doctor …
+//	    → bundle, certs, certs/check, certs/durable, certs/name, stompcheck/manifest
+//	bundle
+//	    the info-bundle: create, verify, inspect, diff
+//	    → bundle/strictzip, certs, certs/check, stompcheck/manifest, stompcheck/manifest/toml10
+//	bundle/strictzip
+//	    one unambiguous reading of a hostile zip
+//	    → certs/check
+//	stompcheck/server
+//	    a server that behaves like a peer's, to test against
+//	    → certs, stompcheck, stompcheck/frame, stompcheck/manifest, stompcheck/smp
+//	stompcheck
+//	    transport between peers: TLS configurations, tester
+//	    → certs, certs/check, stompcheck/frame, stompcheck/manifest, stompcheck/smp
+//	stompcheck/smp
+//	    the messages of the Swaptacular Messaging Protocol
+//	    → certs
+//	stompcheck/frame
+//	    frames of STOMP 1.2
+//	stompcheck/manifest
+//	    stomp.toml
+//	    → certs/check, stompcheck/manifest/toml10
+//	stompcheck/manifest/toml10
+//	    TOML 1.0, and not 1.1
+//	stompcheck/internal/reference
+//	    the reference nodes, for tests
+//	    → certs
+//	certs
+//	    this package: identities, keys, the profile, issuing
+//	    → certs/chain, certs/check, certs/name
+//	certs/chain
+//	    RFC 5280 path validation with directoryName constraints
+//	    → certs/name
+//	certs/name
+//	    X.501 names: parsing and comparison
+//	certs/check
+//	    rules, results, reports: how a verdict is given
+//	certs/durable
+//	    file changes that survive crashes, all or nothing
 //
 // # This package
 //
