@@ -1,12 +1,17 @@
 package main
 
 import (
+	"cmp"
+	"crypto/rand"
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 
 	"github.com/swaptacular/swptpeer/bundle"
 	"github.com/swaptacular/swptpeer/certs"
+	"github.com/swaptacular/swptpeer/certs/durable"
 )
 
 func bundleCommands() *command {
@@ -178,34 +183,30 @@ func runBundleExtract(c *call) error {
 	return nil
 }
 
-// extractTo builds the folder beside its place and then renames it.
+// extractTo makes the folder, which appears whole or not at all.
 func extractTo(out string, b *bundle.Bundle) error {
-	out = filepath.Clean(out)
-	stage, err := os.MkdirTemp(filepath.Dir(out), ".swptpeer-extract-*")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(stage)
-	if err := os.Chmod(stage, 0o755); err != nil {
-		return err
-	}
-	if err := b.NodeInfo.Extract(filepath.Join(stage, "nodeinfo")); err != nil {
-		return err
-	}
-	for _, file := range []struct {
-		name string
-		data []byte
-	}{{"root-ca.crt", b.Root.File}, {"root-ca.csr", b.Request.File}} {
-		f, err := createNew(filepath.Join(stage, file.name), 0o644)
-		if err != nil {
+	parent, base := filepath.Split(filepath.Clean(out))
+	// A journal of its own: others may be extracting in the same place, and
+	// what one that was killed has left must not stop the next.
+	tx := durable.NewTx(cmp.Or(parent, "."), durable.TempPrefix+"extract-"+rand.Text())
+	tx.CreateTree(base, func(stage string) error {
+		nodeinfo := filepath.Join(stage, "nodeinfo")
+		if err := b.NodeInfo.Extract(nodeinfo); err != nil {
 			return err
 		}
-		if err := finish(f, file.data); err != nil {
-			return err
+		for _, file := range []struct {
+			name string
+			data []byte
+		}{{"root-ca.crt", b.Root.File}, {"root-ca.csr", b.Request.File}} {
+			if err := os.WriteFile(filepath.Join(stage, file.name), file.data, 0o644); err != nil {
+				return err
+			}
 		}
-	}
-	if _, err := os.Lstat(out); err == nil {
+		return nil
+	})
+	err := tx.Commit()
+	if errors.Is(err, fs.ErrExist) {
 		return existsError(out, false)
 	}
-	return os.Rename(stage, out)
+	return err
 }
