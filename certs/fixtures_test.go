@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/swaptacular/swptpeer/certs/check"
+	"github.com/swaptacular/swptpeer/certs/name"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
@@ -111,9 +112,9 @@ func requestLie(change func(w *world, r *x509.CertificateRequest) crypto.Signer)
 	}
 }
 
-func o(v string) rdn  { return part(oidOrganization, v) }
-func ou(v string) rdn { return part(oidUnit, v) }
-func sn(v string) rdn { return rdn{oidSerialNumber, cbasn1.PrintableString, v} }
+func o(v string) rdn  { return part(name.Organization, v) }
+func ou(v string) rdn { return part(name.OrganizationalUnit, v) }
+func sn(v string) rdn { return rdn{name.SerialNumber, cbasn1.PrintableString, v} }
 
 const agents = "Creditors Agents"
 
@@ -137,14 +138,14 @@ var fixtures = []fixture{
 		return simpleName(o(Organization), ou(agents), sn(strings.Repeat("A", 32)))
 	})},
 	{"name: id with a line end", "name.serial", "", subjectLie(func(id string) []byte {
-		return simpleName(o(Organization), ou(agents), part(oidSerialNumber, id+"\n"))
+		return simpleName(o(Organization), ou(agents), part(name.SerialNumber, id+"\n"))
 	})},
 	{"name: id with a blank", "name.serial", "", subjectLie(func(id string) []byte { return simpleName(o(Organization), ou(agents), sn(" "+id)) })},
 	{"name: id of 31 digits", "name.serial", "", subjectLie(func(id string) []byte { return simpleName(o(Organization), ou(agents), sn(id[1:])) })},
 	{"name: id of 33 digits", "name.serial", "", subjectLie(func(id string) []byte { return simpleName(o(Organization), ou(agents), sn(id+"0")) })},
 	{"name: an authority's width on an agent", "name.serial", "", subjectLie(func(id string) []byte { return simpleName(o(Organization), ou(agents), sn("1234abcd")) })},
 	{"name: a path for an id", "name.serial", "", subjectLie(func(id string) []byte {
-		return simpleName(o(Organization), ou(agents), part(oidSerialNumber, "../../../etc"))
+		return simpleName(o(Organization), ou(agents), part(name.SerialNumber, "../../../etc"))
 	})},
 	{"name: two ids", "name.serial name.order", "2 serialNumber attributes", subjectLie(func(id string) []byte {
 		return simpleName(o(Organization), ou(agents), sn(id), sn(strings.Repeat("a", 32)))
@@ -256,7 +257,7 @@ var fixtures = []fixture{
 		return CheckPeer(l.tell(t), w.aa.root.Certificate, root.tell(t).Certificate, at)
 	}},
 	{"peer: same name in other bytes", "peer.subject", "", peerLie(func(w *world, l *lie) {
-		l.subject = simpleName(o(Organization), ou(agents), part(oidSerialNumber, w.ca.id.ID()))
+		l.subject = simpleName(o(Organization), ou(agents), part(name.SerialNumber, w.ca.id.ID()))
 	})},
 	{"peer: another key", "peer.public-key peer.subject-key-id", "", peerLie(func(w *world, l *lie) { l.spki = spkiOf(newEC(elliptic.P256()).Public()) })},
 	{"peer: another issuer", "peer.issuer", "Debtors Agents", peerLie(func(w *world, l *lie) { l.issuer = w.da.root.RawSubject })},
@@ -327,7 +328,7 @@ var fixtures = []fixture{
 
 	// Server certificates.
 	{"server: same name in other bytes", "server.subject", "", serverLie(func(w *world, l *lie) {
-		l.subject = simpleName(o(Organization), ou(agents), part(oidSerialNumber, w.ca.id.ID()))
+		l.subject = simpleName(o(Organization), ou(agents), part(name.SerialNumber, w.ca.id.ID()))
 	})},
 	{"server: another issuer", "server.issuer", "", serverLie(func(w *world, l *lie) { l.issuer = w.aa.root.RawSubject })},
 	{"server: signed by another", "server.issuer", "", serverLie(func(w *world, l *lie) { l.key = w.aa.key })},

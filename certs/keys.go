@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/swaptacular/swptpeer/certs/chain"
 	"go.step.sm/crypto/keyutil"
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
@@ -26,11 +27,11 @@ const (
 	// RSABits is what is written.
 	RSABits = 3072
 	// MinRSABits is the weakest that is read.
-	MinRSABits = 2048
+	MinRSABits = chain.MinRSABits
 	// MaxRSABits is the largest that is read: crypto/tls refuses larger keys
 	// in handshakes, and verifying with a hostile key of any size would take
 	// any time.
-	MaxRSABits = 8192
+	MaxRSABits = chain.MaxRSABits
 )
 
 // GenerateKey makes a new key of the kind in use: RSA 3072, e = 65537.

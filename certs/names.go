@@ -12,22 +12,15 @@ import (
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// The attributes of a node's name (RFC 5280 appendix A.1, RFC 4519).
-var (
-	oidOrganization = asn1.ObjectIdentifier{2, 5, 4, 10}
-	oidUnit         = asn1.ObjectIdentifier{2, 5, 4, 11}
-	oidSerialNumber = asn1.ObjectIdentifier{2, 5, 4, 5}
-)
-
 // nameAttributes are the attributes of a node's name, in the order in use.
 var nameAttributes = [...]struct {
 	oid   asn1.ObjectIdentifier
 	short string
 	rule  *check.Rule
 }{
-	{oidOrganization, "O", ruleNameOrganization},
-	{oidUnit, "OU", ruleNameUnit},
-	{oidSerialNumber, "serialNumber", ruleNameSerial},
+	{name.Organization, "O", ruleNameOrganization},
+	{name.OrganizationalUnit, "OU", ruleNameUnit},
+	{name.SerialNumber, "serialNumber", ruleNameSerial},
 }
 
 // RawName returns the DER of the node's name exactly as it must be written: O,
@@ -37,23 +30,15 @@ func (i Identity) RawName() []byte {
 	if i.IsZero() {
 		return nil
 	}
-	var b cryptobyte.Builder
-	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		addAttribute(b, oidOrganization, cbasn1.UTF8String, Organization)
-		addAttribute(b, oidUnit, cbasn1.UTF8String, i.typ.Unit())
-		addAttribute(b, oidSerialNumber, cbasn1.PrintableString, i.id)
+	n, err := name.Build([]name.Attribute{
+		{Type: name.Organization, Tag: name.TagUTF8String, Value: Organization},
+		{Type: name.OrganizationalUnit, Tag: name.TagUTF8String, Value: i.typ.Unit()},
+		{Type: name.SerialNumber, Tag: name.TagPrintableString, Value: i.id},
 	})
-	return b.BytesOrPanic() // no input can make it fail
-}
-
-// addAttribute adds an RDN with one attribute.
-func addAttribute(b *cryptobyte.Builder, oid asn1.ObjectIdentifier, tag cbasn1.Tag, value string) {
-	b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) {
-		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddASN1ObjectIdentifier(oid)
-			b.AddASN1(tag, func(b *cryptobyte.Builder) { b.AddBytes([]byte(value)) })
-		})
-	})
+	if err != nil {
+		panic(err) // not reached: an Identity that exists is valid
+	}
+	return n.Raw()
 }
 
 // IdentityOf reads the identity out of a subject. Every failing Error rule of
@@ -153,7 +138,7 @@ func checkName(r *check.Report, n name.Name, where string) Identity {
 		default:
 			switch want.rule {
 			case ruleNameOrganization:
-				okay = r.Check(equalText(*found[k], oidOrganization, Organization), want.rule, where, quote(found[k].Value), fmt.Sprintf("%q", Organization)) && okay
+				okay = r.Check(equalText(*found[k], name.Organization, Organization), want.rule, where, quote(found[k].Value), fmt.Sprintf("%q", Organization)) && okay
 			case ruleNameUnit:
 				t = unitOf(*found[k])
 				okay = r.Check(t.valid(), want.rule, where, quote(found[k].Value),
@@ -230,7 +215,7 @@ func checkSerialHash(r *check.Report, rule *check.Rule, id Identity, spki []byte
 // unitOf returns the node type whose OU equals the attribute; zero if none does.
 func unitOf(a name.Attribute) NodeType {
 	for t := AccountingAuthority; t <= DebtorsAgent; t++ {
-		if equalText(a, oidUnit, t.Unit()) {
+		if equalText(a, name.OrganizationalUnit, t.Unit()) {
 			return t
 		}
 	}
@@ -240,7 +225,7 @@ func unitOf(a name.Attribute) NodeType {
 // equalText reports whether the attribute equals a UTF8String with this text, as
 // RFC 5280 section 7.1 compares: both are made into names of one RDN.
 func equalText(a name.Attribute, oid asn1.ObjectIdentifier, text string) bool {
-	var b, want cryptobyte.Builder
+	var b cryptobyte.Builder
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) {
 			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
@@ -249,13 +234,12 @@ func equalText(a name.Attribute, oid asn1.ObjectIdentifier, text string) bool {
 			})
 		})
 	})
-	want.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { addAttribute(b, oid, cbasn1.UTF8String, text) })
 	found, err := b.Bytes()
 	if err != nil {
 		return false
 	}
 	m, err1 := name.Parse(found)
-	n, err2 := name.Parse(want.BytesOrPanic())
+	n, err2 := name.Build([]name.Attribute{{Type: oid, Tag: name.TagUTF8String, Value: text}})
 	return err1 == nil && err2 == nil && name.Equal(m, n)
 }
 

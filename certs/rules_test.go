@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/swaptacular/swptpeer/certs/check"
+	"github.com/swaptacular/swptpeer/certs/name"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
@@ -180,8 +181,8 @@ func TestNamesThatAreEqual(t *testing.T) {
 	id := w.ca.id.ID()
 	for _, raw := range [][]byte{
 		w.ca.id.RawName(),
-		simpleName(rdn{oidOrganization, cbasn1.PrintableString, Organization}, rdn{oidUnit, cbasn1.PrintableString, agents}, sn(id)),
-		simpleName(o("swaptacular  nodes REGISTRY "), ou(" creditors agents"), part(oidSerialNumber, id)),
+		simpleName(rdn{name.Organization, cbasn1.PrintableString, Organization}, rdn{name.OrganizationalUnit, cbasn1.PrintableString, agents}, sn(id)),
+		simpleName(o("swaptacular  nodes REGISTRY "), ou(" creditors agents"), part(name.SerialNumber, id)),
 	} {
 		if got, err := SubjectIdentity(raw); err != nil || got != w.ca.id {
 			t.Errorf("%x: found %v, %v, expected %v", raw, got, err, w.ca.id)
