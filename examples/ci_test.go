@@ -156,6 +156,9 @@ func TestShellStep(t *testing.T) {
 		}
 		p.reads(t, "out/swptpeer.json")
 		p.reads(t, "out/swptpeer-junit.xml")
+		if status, out := p.shell(t, nil, "sh", script, "--waive=bundle.updated-at=x.zip"); status != 3 {
+			t.Errorf("a file with the name of a flag: found status %d, expected it to be looked for:\n%s", status, out)
+		}
 		if status, out := p.shell(t, nil, "sh", script, "nowhere"); status != 3 {
 			t.Errorf("nothing there: found status %d:\n%s", status, out)
 		}
@@ -289,7 +292,7 @@ func TestGitLabTemplate(t *testing.T) {
 func TestPreCommitHook(t *testing.T) {
 	var hooks []struct {
 		ID, Name, Description, Language, Entry, Files string
-		Types                                         []string
+		Types, Args                                   []string
 		RequireSerial                                 bool `yaml:"require_serial"`
 	}
 	readYAML(t, "../.pre-commit-hooks.yaml", &hooks)
@@ -297,6 +300,9 @@ func TestPreCommitHook(t *testing.T) {
 		t.Fatalf("found %+v", hooks)
 	}
 	hook := hooks[0]
+	if !slices.Equal(hook.Args, []string{"--"}) {
+		t.Errorf("found the arguments %q, expected --, so that no name of a file is a flag", hook.Args)
+	}
 	files := regexp.MustCompile(hook.Files)
 	for name, want := range map[string]bool{"bundles/ca.zip": true, "a.zip.txt": false, "nodeinfo/stomp.toml": false} {
 		if files.MatchString(name) != want {
@@ -306,7 +312,7 @@ func TestPreCommitHook(t *testing.T) {
 	for _, good := range []bool{true, false} {
 		p := newPipeline(t, good)
 		// pre-commit runs the entry, then its arguments, then the files.
-		args := append(strings.Fields(hook.Entry), "--policy", "swptpeer.toml", "bundles/aa.zip", "bundles/ca.zip")
+		args := append(strings.Fields(hook.Entry), "--policy", "swptpeer.toml", "--", "bundles/aa.zip", "bundles/ca.zip")
 		status, out := p.shell(t, nil, filepath.Join(p.bin, args[0]), args[1:]...)
 		if want := map[bool]int{true: 0, false: 1}[good]; status != want || strings.Contains(out, "[zip.crc]") == good {
 			t.Errorf("good %v: found status %d, expected %d:\n%s", good, status, want, out)

@@ -229,6 +229,11 @@ func (t *table) date(key string) time.Time {
 		t.r.fail(t.at(key), "found %s, expected a date such as 2027-06-30, without quotes", kind(v))
 		return time.Time{}
 	}
+	// A day more must be a time that is not taken for none.
+	if d.Year() < 2000 || d.Year() > 9999 {
+		t.r.fail(t.at(key), "found the year %d, expected 2000 to 9999", d.Year())
+		return time.Time{}
+	}
 	return time.Date(d.Year(), d.Month(), d.Day()+1, 0, 0, 0, 0, time.UTC)
 }
 
@@ -261,6 +266,9 @@ func (t *table) tables(key string) (out []*table) {
 		list = v
 	default:
 		t.r.fail(t.at(key), "found %s, expected tables: [[%s]]", kind(v), key)
+	}
+	if list != nil && len(list) == 0 {
+		t.r.fail(t.at(key), "found an empty list, expected tables, [[%s]], or nothing: an empty list decides nothing", key)
 	}
 	for i, item := range list {
 		where := fmt.Sprintf("%s %d", t.at(key), i+1)

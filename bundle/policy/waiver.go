@@ -57,6 +57,8 @@ var unwaivable = []string{
 	// Who signed what.
 	"bundle.signature", "root.single", "root.self-signed", "csr.signature", "csr.subject", "csr.public-key",
 	"key.", "cert.single", "peer.subject", "peer.public-key", "peer.issuer", "peer.name-constraints", "server.issuer", "chain.",
+	// Without these there is nothing to judge the rest by.
+	"bundle.stomp-toml", "manifest.",
 	// Who it is.
 	"name.organization", "name.unit", "name.serial", "name.encoding", "name.single-valued", "trust.",
 	// What was decided about waivers.

@@ -72,11 +72,12 @@ func One(name string) (Item, error) {
 	return items[0], nil
 }
 
-// ReadList returns the items that a list names, one on a line. Blank lines and
-// those that begin with # are passed over. A line is a file, a folder or an
-// address, relative to the current folder, as in an argument; but a line that
-// means nothing is an item with an error of kind [Refused], and the other lines
-// are read. name is how errors call the list.
+// ReadList returns the items that a list names, one on a line. A line is a file,
+// a folder or an address, relative to the current folder, exactly as it stands,
+// without its end (LF or CR LF): there are no comments, and blanks belong to the
+// name, because a list is often made of names that strangers chose. Empty lines
+// are passed over. A line that means nothing is an item with an error of kind
+// [Refused], and the other lines are read. name is how errors call the list.
 func ReadList(name string, r io.Reader) ([]Item, error) {
 	var l lister
 	scanner := bufio.NewScanner(r)
@@ -84,8 +85,8 @@ func ReadList(name string, r io.Reader) ([]Item, error) {
 	n := 0
 	for scanner.Scan() {
 		n++
-		line := strings.TrimSpace(scanner.Text())
-		if line == "" || strings.HasPrefix(line, "#") {
+		line := scanner.Text() // without CR LF too
+		if line == "" {
 			continue
 		}
 		where := fmt.Sprintf("%s: line %d", name, n)
@@ -176,7 +177,7 @@ func parseAddress(name string) (*url.URL, error) {
 }
 
 // folder adds every *.zip below a folder. Links to files are followed, links to
-// folders are not: they may lead in a circle.
+// folders are not: they may lead in a circle, or out of what was meant.
 func (l *lister) folder(name string) error {
 	before := len(l.items)
 	err := fs.WalkDir(os.DirFS(name), ".", func(rel string, entry fs.DirEntry, err error) error {

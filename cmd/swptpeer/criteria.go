@@ -112,11 +112,18 @@ func (by *criteria) apply(items []item) []item {
 func (by *criteria) addTo(c *call, opts *bundle.VerifyOptions) error {
 	p := by.policy
 	opts.EndsWithin, opts.Pins, opts.Limits = by.within, p.Pins, p.Limits
+	// A flag adds to what a repository has decided, and never loosens it.
+	if p.ExpectType != 0 && opts.ExpectType != 0 && p.ExpectType != opts.ExpectType {
+		return usagef("--expect-type: found %s, expected %s, as the policy says", opts.ExpectType, p.ExpectType)
+	}
 	if opts.ExpectType == 0 {
 		opts.ExpectType = p.ExpectType
 	}
-	if p.Registry == "" || opts.Registry != nil {
+	if p.Registry == "" {
 		return nil
+	}
+	if opts.Registry != nil {
+		return usagef("--registry: the policy names a registry already, and one of the two would not be looked at")
 	}
 	path := p.Registry
 	if !filepath.IsAbs(path) {

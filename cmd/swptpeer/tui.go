@@ -116,8 +116,9 @@ func (p *printer) Write(data []byte) (int, error) {
 // safe returns text in a form that cannot do anything to a terminal or forge a
 // line of output: control characters (C0, DEL and C1), line and paragraph
 // separators, bidirectional overrides and every other character that is not
-// printable are written as escapes, as are bytes that are not UTF-8. The result
-// is bounded.
+// printable are written as escapes, as are bytes that are not UTF-8, and what a
+// GitHub runner takes for a command: "::" at the beginning, "##[" anywhere. The
+// result is bounded.
 func safe(s string) string {
 	if isSafe(s) && len(s) <= maxShown {
 		return s
@@ -131,6 +132,10 @@ func safe(s string) string {
 		}
 		r, size := utf8.DecodeRuneInString(s[i:])
 		switch {
+		case i == 0 && strings.HasPrefix(s, "::"):
+			b.WriteString(`\x3a`)
+		case r == '[' && strings.HasSuffix(s[:i], "##"):
+			b.WriteString(`\x5b`)
 		case r == utf8.RuneError && size <= 1:
 			fmt.Fprintf(&b, `\x%02x`, s[i])
 		case r == '\n':
@@ -154,6 +159,9 @@ func safe(s string) string {
 }
 
 func isSafe(s string) bool {
+	if strings.HasPrefix(s, "::") || strings.Contains(s, "##[") {
+		return false
+	}
 	for _, r := range s {
 		if r == utf8.RuneError || !printable(r) {
 			return false

@@ -23,6 +23,10 @@ func TestSafe(t *testing.T) {
 		"\U000e0041":               `\U000e0041`,
 		"\ufffd":                   "\ufffd",
 		"":                         "",
+		"::error file=x::pwn":      `\x3a:error file=x::pwn`,
+		"a::b":                     "a::b",
+		"x ##[warning]y":           `x ##\x5bwarning]y`,
+		"#[ ##":                    "#[ ##",
 	} {
 		if got := safe(in); got != want {
 			t.Errorf("safe(%q) = %q, want %q", in, got, want)

@@ -5,6 +5,9 @@
 #
 #   POLICY=swptpeer.toml REPORTS=reports sh verify.sh bundles/ [more...]
 #
+# The arguments are files, folders and https addresses, and never flags: names
+# that match a pattern may be anything.
+#
 # Exit status: that of swptpeer. 0 all accepted; 1 one was refused; 2 wrong usage;
 # 3 something could not be read; 4 no connection to an address; 5 interrupted, or an
 # address took too long.
@@ -13,6 +16,7 @@ set -eu
 SWPTPEER=${SWPTPEER:-swptpeer}
 REPORTS=${REPORTS:-.}
 [ $# -gt 0 ] || set -- .
+set -- -- "$@"
 if [ -n "${POLICY:-}" ]; then
 	set -- --policy "$POLICY" "$@"
 fi
