@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -31,7 +32,8 @@ func serveCommand() *command {
 			"content type, JSON, ids in the peer's subnets) and confirmed by a receipt of its own. Nothing is done with messages, and they " +
 			"are not kept unless --store says where. Peers that are registered while it runs are noticed.\n\n" +
 			"The first line of output is \"listening on ADDR\"; then comes a line, or with --format json a JSON object, for each connection " +
-			"and message. SIGTERM and SIGINT end it in order: no new connections, receipts for what has come, an ERROR to who is " +
+			"and message. Output that is not read does not hold up the server: what it then leaves out is counted. " +
+			"SIGTERM and SIGINT end it in order: no new connections, receipts for what has come, an ERROR to who is " +
 			"still connected, exit status 0.",
 		examples: []string{
 			"swptpeer stompcheck serve --listen :1234 --cert server.crt --key server.key",
@@ -58,8 +60,10 @@ func runServe(c *call) error {
 		return withHint(usagef("stompcheck serve: expected --cert FILE and --key FILE: a server certificate of this node with its key"),
 			"\"swptpeer csr create\" and \"swptpeer csr sign\" make them")
 	}
-	if _, _, err := net.SplitHostPort(listen); err != nil {
+	if _, port, err := net.SplitHostPort(listen); err != nil {
 		return usagef("flag --listen: found %q, expected HOST:PORT or :PORT", listen)
+	} else if _, err := net.LookupPort("tcp", port); err != nil {
+		return usagef("flag --listen: found the port %q, expected a number from 0 to 65535", port)
 	}
 	// More could not be told apart from none by the operating system.
 	const mostConnections = 1 << 20
@@ -94,12 +98,8 @@ func runServe(c *call) error {
 	// pipe.
 	ctx, stop := context.WithCancel(c.ctx)
 	defer stop()
-	conf.Report = func(e server.Event) {
-		c.printEvent(e)
-		if c.out.err != nil {
-			stop()
-		}
-	}
+	queue := newEventQueue()
+	conf.Report = queue.put
 	s, err := server.New(conf)
 	if err != nil {
 		return err
@@ -108,11 +108,104 @@ func runServe(c *call) error {
 	if err != nil {
 		return withHint(&unreadable{fmt.Errorf("listening at %s: %w", listen, err)}, "see what else listens there, and whether this machine has that address")
 	}
-	c.printListening(ln.Addr())
-	if c.out.err != nil {
-		stop()
+	// Output that nobody reads must not hold up the server, so another goroutine
+	// writes, with a printer of its own: it may still be writing at the end.
+	writer, app, out := *c, *c.app, *c.out
+	app.out, writer.app = &out, &app
+	written := make(chan struct{})
+	go func() {
+		defer close(written)
+		writer.printListening(ln.Addr())
+		for out.err == nil {
+			n, e, ok := queue.take()
+			if !ok {
+				break
+			}
+			if n > 0 {
+				writer.printNotPrinted(n)
+			}
+			if e != nil {
+				writer.printEvent(*e)
+			}
+		}
+		if out.err != nil {
+			stop()
+		}
+	}()
+	err = s.Serve(ctx, ln)
+	queue.close()
+	select {
+	case <-written:
+		c.out.err = out.err
+	case <-time.After(lastWords):
 	}
-	return s.Serve(ctx, ln)
+	return err
+}
+
+const (
+	// queuedEvents is how many events may wait to be printed.
+	queuedEvents = 1024
+	// lastWords is how long the server waits at its end for its output to be
+	// taken.
+	lastWords = time.Second
+)
+
+// eventQueue has the events that are to be printed. Putting one never waits: when
+// the queue is full, events are counted instead, until it is half empty again.
+type eventQueue struct {
+	mu     sync.Mutex
+	more   *sync.Cond
+	events []queuedEvent
+	missed int // since the last event in the queue
+	closed bool
+}
+
+type queuedEvent struct {
+	missed int // how many events before it were not queued
+	event  server.Event
+}
+
+func newEventQueue() *eventQueue {
+	q := &eventQueue{}
+	q.more = sync.NewCond(&q.mu)
+	return q
+}
+
+func (q *eventQueue) put(e server.Event) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if n := len(q.events); n >= queuedEvents || q.missed > 0 && n > queuedEvents/2 {
+		q.missed++
+		return
+	}
+	q.events = append(q.events, queuedEvent{q.missed, e})
+	q.missed = 0
+	q.more.Signal()
+}
+
+// take waits for an event and says how many are missing before it. There is none
+// if the newest are missing. ok is false at the end.
+func (q *eventQueue) take() (missed int, e *server.Event, ok bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.events) == 0 && q.missed == 0 && !q.closed {
+		q.more.Wait()
+	}
+	if len(q.events) == 0 {
+		missed, q.missed = q.missed, 0
+		return missed, nil, missed > 0
+	}
+	first := q.events[0]
+	q.events[0] = queuedEvent{}
+	q.events = q.events[1:]
+	return first.missed, &first.event, true
+}
+
+func (q *eventQueue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.more.Signal()
 }
 
 // serverConfig is that of a server of this node, whose peers are as the directory
@@ -161,6 +254,7 @@ type eventJSON struct {
 	Peer       string        `json:"peer,omitempty"`
 	Message    *eventMessage `json:"message,omitempty"`
 	Messages   *int          `json:"messages,omitempty"` // taken, when a connection ends
+	NotPrinted int           `json:"notPrinted,omitempty"`
 	Detail     string        `json:"detail,omitempty"`
 }
 
@@ -185,6 +279,23 @@ func (c *call) emitEvent(e eventJSON) {
 	}
 }
 
+// notPrinted is the event that stands for those that were not printed.
+const notPrinted = "not-printed"
+
+// printNotPrinted prints that events are missing here.
+func (c *call) printNotPrinted(n int) {
+	text := plural2(n, "event was", "events were") + " not printed: the output was not read fast enough"
+	now := rfc3339(c.sys.now())
+	if !c.text() {
+		c.emitEvent(eventJSON{document: newDocument("stompcheck-event"), Time: now, Event: notPrinted, NotPrinted: n, Detail: text})
+		return
+	}
+	c.out.printf("%s  %-*s  %s\n", now, kindWidth, notPrinted, text)
+}
+
+// kindWidth is how wide the column of kinds is.
+const kindWidth = len(server.ConnectionLimit)
+
 // printEvent prints one event. Calls come one at a time.
 func (c *call) printEvent(e server.Event) {
 	message := e.Kind == server.Message || e.Kind == server.MessageRefused
@@ -208,7 +319,6 @@ func (c *call) printEvent(e server.Event) {
 	case server.Refused, server.MessageRefused, server.AcceptTrouble, server.ConnectionLimit:
 		st = bad
 	}
-	const kindWidth = len(server.ConnectionLimit)
 	line := rfc3339(e.Time) + "  " + c.out.paint(st, string(e.Kind)) + strings.Repeat(" ", kindWidth-len(e.Kind))
 	if e.Connection > 0 {
 		line += fmt.Sprintf("  #%d", e.Connection)

@@ -74,7 +74,8 @@ type Config struct {
 	RequireActive bool
 	// MaxConnections in all; DefaultMaxConnections.
 	MaxConnections int
-	// Report is told what happens; nil: nobody. Calls come one at a time.
+	// Report is told what happens; nil: nobody. Calls come one at a time, and the
+	// server waits for them: it must not block.
 	Report func(Event)
 	// Keep is given every message that was taken, before its receipt is sent; an
 	// error refuses the message. It is called by several goroutines at once, and
@@ -116,6 +117,8 @@ type Server struct {
 	conf  Config
 	tls   *tls.Config
 	limit int
+	// connectTimeout is ConnectTimeout but in tests.
+	connectTimeout time.Duration
 
 	reportMu sync.Mutex
 
@@ -148,7 +151,7 @@ func New(conf Config) (*Server, error) {
 		return nil, err
 	}
 	return &Server{
-		conf: conf, tls: tlsConf,
+		conf: conf, tls: tlsConf, connectTimeout: ConnectTimeout,
 		conns: map[*session]struct{}{}, unproven: list.New(), perPeer: map[string]int{},
 	}, nil
 }

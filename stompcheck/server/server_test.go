@@ -73,7 +73,7 @@ func (r *running) waitFor(t testing.TB, kind EventKind, text string) {
 	t.Errorf("found %+v, expected %s with %q", r.saw(), kind, text)
 }
 
-func start(t testing.TB, conf Config) *running {
+func start(t testing.TB, conf Config, tune ...func(*Server)) *running {
 	t.Helper()
 	r := &running{done: make(chan error, 1)}
 	if conf.Report == nil {
@@ -86,6 +86,9 @@ func start(t testing.TB, conf Config) *running {
 	s, err := New(conf)
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, f := range tune {
+		f(s)
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -361,6 +364,43 @@ func TestStop(t *testing.T) {
 	}
 	if _, err := net.Dial("tcp", r.addr); err == nil {
 		t.Error("it still accepts")
+	}
+}
+
+// TestSlowConnect: bytes that dribble in do not put off the end of the wait for
+// CONNECT, and after it a client may be silent.
+func TestSlowConnect(t *testing.T) {
+	const limit = 500 * time.Millisecond
+	r := start(t, config(t), func(s *Server) { s.connectTimeout = limit })
+	quick := dial(t, r.addr)
+	io.WriteString(quick, hello)
+	for name, text := range map[string]string{
+		"a header": "STOMP\naccept-version:1.2\nx:" + strings.Repeat("a", 200), "line ends": strings.Repeat("\n", 200),
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := dial(t, r.addr)
+			begin := time.Now()
+			go func() {
+				for _, b := range []byte(text) {
+					if _, err := c.Write([]byte{b}); err != nil {
+						return
+					}
+					time.Sleep(limit / 10)
+				}
+			}()
+			want := []string{"ERROR message:no CONNECT within 500ms"}
+			if got := answers(t, c); !slices.Equal(got, want) {
+				t.Errorf("found %q, expected %q", got, want)
+			}
+			if took := time.Since(begin); took > 4*time.Second {
+				t.Errorf("the server waited %s, expected %s", took, limit)
+			}
+		})
+	}
+	io.WriteString(quick, "DISCONNECT\nreceipt:x\n\n\x00")
+	want := []string{"CONNECTED version:1.2", "RECEIPT receipt-id:x"}
+	if got := answers(t, quick); !slices.Equal(got, want) {
+		t.Errorf("found %q, expected %q", got, want)
 	}
 }
 

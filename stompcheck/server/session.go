@@ -63,7 +63,8 @@ type session struct {
 
 	tls       *tls.Conn
 	link      smp.Link
-	silence   time.Duration // how long the client may be silent; 0: for ever
+	connectBy time.Time     // when the client must have sent CONNECT
+	silence   time.Duration // how long it may be silent after that; 0: for ever
 	refusal   string        // the ERROR that follows CONNECTED; "" if the peer is welcome
 	why       string        // for our own report: the refusal in more words
 	taken     int           // messages
@@ -84,18 +85,21 @@ func (c *session) wake() {
 	c.raw.SetReadDeadline(time.Unix(1, 0))
 }
 
-// setReadDeadline sets when reading ends, unless the session was woken.
-func (c *session) setReadDeadline(d time.Duration) {
+// setReadDeadline sets when reading ends, unless the session was woken. Before
+// CONNECT that is one moment, however many bytes come until then.
+func (c *session) setReadDeadline() {
+	var t time.Time
+	switch {
+	case !c.connected:
+		t = c.connectBy
+	case c.silence > 0:
+		t = time.Now().Add(c.silence)
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.woken {
-		return
+	if !c.woken {
+		c.raw.SetReadDeadline(t)
 	}
-	var t time.Time
-	if d > 0 {
-		t = time.Now().Add(d)
-	}
-	c.raw.SetReadDeadline(t)
 }
 
 func (c *session) event(kind EventKind, detail string) {
@@ -111,7 +115,6 @@ func (c *session) serve() {
 		return
 	}
 	c.w = bufio.NewWriterSize(deadlineWriter{c}, writeBuffer)
-	c.silence = ConnectTimeout
 	r := frame.NewReader(flushingReader{c}, limits)
 	beat, ok := c.connect(r)
 	if !ok {
@@ -133,6 +136,7 @@ func (c *session) handshake() error {
 		return err
 	}
 	c.raw.lifted = true
+	c.connectBy = time.Now().Add(c.s.connectTimeout)
 	leaf := c.tls.ConnectionState().PeerCertificates[0]
 	id, err := certs.SubjectIdentity(leaf.RawSubject)
 	if err != nil {
@@ -174,7 +178,7 @@ func (c *session) connect(r *frame.Reader) (beat time.Duration, ok bool) {
 	f, err := r.Next()
 	switch {
 	case err != nil:
-		c.readError(err, fmt.Sprintf("no CONNECT within %s", ConnectTimeout))
+		c.readError(err, fmt.Sprintf("no CONNECT within %s", c.s.connectTimeout))
 		return 0, false
 	case f.Command != frame.Stomp && f.Command != frame.Connect:
 		c.refuse(Refused, "Received another command before CONNECT.", "found "+f.Command+" before CONNECT")
@@ -199,7 +203,6 @@ func (c *session) connect(r *frame.Reader) (beat time.Duration, ok bool) {
 		c.refuse(Refused, c.refusal, c.why)
 		return 0, false
 	}
-	c.silence = 0
 	if expect > 0 {
 		c.silence = expect + ConnectTimeout
 	}
@@ -429,6 +432,6 @@ func (f flushingReader) Read(p []byte) (int, error) {
 	if err := f.c.flush(); err != nil {
 		return 0, err
 	}
-	f.c.setReadDeadline(f.c.silence)
+	f.c.setReadDeadline()
 	return f.c.tls.Read(p)
 }
