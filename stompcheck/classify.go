@@ -147,6 +147,8 @@ func classifyEnd(err error, own *Diagnosis, answered bool) *Diagnosis {
 		return diagnosef(CauseOurCertRefused, alertDetail(alert))
 	case isAlert:
 		return diagnosef(CauseTLSAlert, alertDetail(alert))
+	case isTimeout(err):
+		return diagnosef(CauseSTOMPTimeout, "it does not read what is sent to it")
 	case errors.As(err, &syntax), errors.As(err, &limit):
 		if strings.Contains(err.Error(), `"HTTP/`) {
 			return diagnose(CauseHTTP)

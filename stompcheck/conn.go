@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -46,7 +47,9 @@ type conn struct {
 
 	// receipts takes RECEIPT frames in place of events, when it is set. It is
 	// called by the reading goroutine; the id is valid during the call.
-	receipts atomic.Pointer[func(id []byte)]
+	receipts atomic.Pointer[func(id []byte) (taken bool)]
+	// cut makes writes end at once: the test was interrupted.
+	cut atomic.Bool
 	// lastRead is when a byte was last received, in nanoseconds of Unix time.
 	lastRead atomic.Int64
 	beats    atomic.Int64 // heart-beats that we sent
@@ -82,8 +85,7 @@ func (c *conn) read() {
 			c.post(event{err: err})
 			return
 		}
-		if take := c.receipts.Load(); take != nil && f.Command == frame.Receipt {
-			(*take)(f.Value("receipt-id"))
+		if take := c.receipts.Load(); take != nil && f.Command == frame.Receipt && (*take)(f.Value("receipt-id")) {
 			continue
 		}
 		e := event{command: f.Command, body: string(f.Body)}
@@ -134,6 +136,25 @@ func (c *conn) setTimeout(d time.Duration) {
 	c.timeout = d
 }
 
+// interruptWrites ends a write that waits for a server that does not read, and
+// those that follow, once ctx is done. The function that it returns lifts that.
+func (c *conn) interruptWrites(ctx context.Context) (lift func()) {
+	stop := context.AfterFunc(ctx, func() {
+		c.cut.Store(true)
+		// An error means that the connection is closed, which ends a write too.
+		_ = c.nc.SetWriteDeadline(time.Now())
+	})
+	return func() {
+		stop()
+		c.cut.Store(false)
+	}
+}
+
+// ignoreReceipts takes receipts that come late or once more: a receipt confirms
+// all messages before it too, so that one which follows a later one says nothing
+// new.
+func (c *conn) ignoreReceipts(ours func(id []byte) bool) { c.receipts.Store(&ours) }
+
 // send writes a frame.
 func (c *conn) send(cmd string, headers []frame.Header, body []byte) error {
 	c.mu.Lock()
@@ -150,6 +171,9 @@ func (c *conn) send(cmd string, headers []frame.Header, body []byte) error {
 func (c *conn) write(p []byte) error {
 	if err := c.nc.SetWriteDeadline(time.Now().Add(c.timeout)); err != nil {
 		return err
+	}
+	if c.cut.Load() {
+		return os.ErrDeadlineExceeded
 	}
 	_, err := c.nc.Write(p)
 	c.lastWrite = time.Now()

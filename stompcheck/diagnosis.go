@@ -161,6 +161,12 @@ var (
 	CauseHeartBeat = &Cause{"heart-beat", Theirs, Refused,
 		"the server does not send the heart-beats that it promised, or the network held them up",
 		"ask the peer whether its server is overloaded; look at what stands between (proxies and firewalls that drop idle connections)"}
+	CauseUnconfirmed = &Cause{"message-unconfirmed", Unknown, Network,
+		"the message was sent and was not confirmed: whether the peer took it is not known",
+		"do not send it again before the peer has looked whether it came: it may move money a second time"}
+	CauseNotMutual = &Cause{"not-mutual", Theirs, Refused,
+		"the server does not ask for our certificate, so that it cannot know who connects: TLS may end before it, or it takes anybody",
+		"the peer must demand a client certificate there (mutual TLS 1.3)"}
 	CauseReceipt = &Cause{"receipt", Theirs, Refused,
 		"the server did not confirm as STOMP 1.2 demands",
 		"ask the peer which server it runs"}
@@ -175,6 +181,6 @@ func Causes() []*Cause {
 		CauseTLSTimeout, CauseTLSClosed, CausePlainSTOMP, CauseHTTP, CauseNotTLS, CauseTLSVersion, CauseTLSAlert,
 		CausePeerEnded, CausePeerNotYet, CauseProxy, CauseOtherNode, CausePeerChain,
 		CauseNotWelcome, CauseOurCertRefused, CauseTooMany, CauseInternal, CauseNoSTOMP, CauseSTOMPTimeout,
-		CauseSTOMPClosed, CauseLogin, CauseDestination, CauseMessage, CauseError, CauseHeartBeat, CauseReceipt,
+		CauseSTOMPClosed, CauseLogin, CauseDestination, CauseMessage, CauseError, CauseHeartBeat, CauseUnconfirmed, CauseNotMutual, CauseReceipt,
 	}
 }

@@ -148,14 +148,9 @@ func TestCauses(t *testing.T) {
 			}
 		}
 	}
-	closed := func() net.Addr {
-		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer ln.Close()
-		return ln.Addr()
-	}
+	// An address of loopback on which no test listens, so that no listener of
+	// another test can get the port.
+	closed := func() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 99), Port: 9} }
 	real := func() net.Addr { return ctx(func(*server.Config) {}) }
 
 	probe := stompcheck.Options{Probe: stompcheck.ProbeSMP()}
@@ -336,6 +331,8 @@ func TestCauses(t *testing.T) {
 		stompcheck.CausePeerNotYet:     "TestPeerCertificates",
 		stompcheck.CausePeerChain:      "TestPeerCertificates",
 		stompcheck.CauseTLSAlert:       "TestAlert",
+		stompcheck.CauseUnconfirmed:    "TestOwnMessageUnconfirmed",
+		stompcheck.CauseNotMutual:      "TestNoClientCertificateAsked",
 	}
 	for _, c := range stompcheck.Causes() {
 		if !named[c] && elsewhere[c] == "" {
@@ -437,5 +434,114 @@ func TestAlert(t *testing.T) {
 	f := r.Failures()
 	if len(f) != 1 || f[0].ID != stompcheck.StageTLS || f[0].Diagnosis.Cause != stompcheck.CauseTLSAlert || !strings.Contains(f[0].Diagnosis.Detail, "alert 40, handshake failure") {
 		t.Errorf("expected the cause %s:\n%s", stompcheck.CauseTLSAlert.ID, dump(r))
+	}
+}
+
+// TestOwnMessageUnconfirmed: who sent his own message must know that it may have
+// been taken.
+func TestOwnMessageUnconfirmed(t *testing.T) {
+	good := &tls.Config{Certificates: []tls.Certificate{reference.KeyPair(t, "aa")}, ClientAuth: tls.RequireAnyClientCert}
+	own := stompcheck.Options{
+		Certificate: reference.KeyPair(t, "ca"), Probe: stompcheck.DangerousProbe("PrepareTransfer", "application/json", []byte("{}")),
+		Timeout: 300 * time.Millisecond,
+	}
+	for name, after := range map[string]func(*tls.Conn){
+		"silence":    func(tc *tls.Conn) { io.Copy(io.Discard, tc) },
+		"hanging up": func(tc *tls.Conn) { tc.Read(make([]byte, 1)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := run(t, peering(t, "ca", "aa", listen(t, laxServer(good, after))), own)
+			if f := r.Failures(); len(f) != 1 || f[0].ID != stompcheck.StageProbe || f[0].Diagnosis.Cause != stompcheck.CauseUnconfirmed {
+				t.Errorf("expected the cause %s:\n%s", stompcheck.CauseUnconfirmed.ID, dump(r))
+			}
+		})
+	}
+	t.Run("interrupted", func(t *testing.T) {
+		o := own
+		o.Timeout, o.Linger, o.Now = 10*time.Second, time.Millisecond, reference.Clock(reference.InTime)
+		ctx, cancel := context.WithCancel(context.Background())
+		tester, err := stompcheck.New(peering(t, "ca", "aa", listen(t, laxServer(good, func(tc *tls.Conn) {
+			tc.Read(make([]byte, 1))
+			cancel()
+			io.Copy(io.Discard, tc)
+		}))), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := tester.Run(ctx)
+		for _, s := range r.Addresses[0].Stages {
+			if s.ID == stompcheck.StageProbe && !strings.Contains(s.Found, "the message was sent") {
+				t.Errorf("nothing says that the message was sent:\n%s", dump(r))
+			}
+		}
+		if r.Verdict() != stompcheck.Unfinished {
+			t.Errorf("%s", dump(r))
+		}
+	})
+}
+
+// TestNoClientCertificateAsked: TLS that takes anybody is not mutual.
+func TestNoClientCertificateAsked(t *testing.T) {
+	lax := &tls.Config{Certificates: []tls.Certificate{reference.KeyPair(t, "aa")}}
+	r := run(t, peering(t, "ca", "aa", listen(t, laxServer(lax))), stompcheck.Options{Certificate: reference.KeyPair(t, "ca")})
+	if f := r.Failures(); len(f) != 1 || f[0].ID != stompcheck.StageChain || f[0].Diagnosis.Cause != stompcheck.CauseNotMutual {
+		t.Errorf("expected the cause %s:\n%s", stompcheck.CauseNotMutual.ID, dump(r))
+	}
+}
+
+// TestReceiptsOutOfOrder: a receipt that follows a later one says nothing new.
+func TestReceiptsOutOfOrder(t *testing.T) {
+	good := &tls.Config{Certificates: []tls.Certificate{reference.KeyPair(t, "aa")}, ClientAuth: tls.RequireAnyClientCert}
+	addr := listen(t, laxServer(good, func(tc *tls.Conn) {
+		r := frame.NewReader(tc, frame.Limits{})
+		var ids []string
+		for {
+			f, err := r.Next()
+			if err != nil {
+				return
+			}
+			id, _ := f.Get("receipt")
+			if f.Command == frame.Disconnect {
+				io.WriteString(tc, "RECEIPT\nreceipt-id:"+ids[0]+"\n\n\x00RECEIPT\nreceipt-id:"+id+"\n\n\x00")
+				return
+			}
+			if ids = append(ids, id); len(ids) == 10 {
+				for i := range ids {
+					io.WriteString(tc, "RECEIPT\nreceipt-id:"+ids[len(ids)-1-i]+"\n\n\x00")
+				}
+			}
+		}
+	}))
+	r := run(t, peering(t, "ca", "aa", addr), stompcheck.Options{Certificate: reference.KeyPair(t, "ca"), Probe: stompcheck.ProbeSMP(), Count: 10, Window: 10})
+	if r.Verdict() != stompcheck.Accepted {
+		t.Errorf("%s", dump(r))
+	}
+}
+
+// TestInterruptedWhileWriting: a server that does not read must not hold up who
+// wants to go, nor be taken for one that closed the connection.
+func TestInterruptedWhileWriting(t *testing.T) {
+	good := &tls.Config{Certificates: []tls.Certificate{reference.KeyPair(t, "aa")}, ClientAuth: tls.RequireAnyClientCert}
+	done := make(chan struct{})
+	t.Cleanup(func() { close(done) })
+	addr := listen(t, laxServer(good, func(*tls.Conn) { <-done }))
+	o := stompcheck.Options{
+		Certificate: reference.KeyPair(t, "ca"), Probe: stompcheck.ProbeSMP(), Count: 200_000, Window: 100_000,
+		Now: reference.Clock(reference.InTime), Linger: time.Millisecond, Timeout: time.Minute,
+	}
+	tester, err := stompcheck.New(peering(t, "ca", "aa", addr), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(2*time.Second, cancel)
+	start := time.Now()
+	if r := tester.Run(ctx); r.Verdict() != stompcheck.Unfinished || time.Since(start) > 10*time.Second {
+		t.Errorf("after %s:\n%s", time.Since(start), dump(r))
+	}
+	o.Timeout = time.Second
+	r := run(t, peering(t, "ca", "aa", addr), o)
+	if f := r.Failures(); len(f) != 1 || f[0].Diagnosis.Cause != stompcheck.CauseSTOMPTimeout {
+		t.Errorf("expected the cause %s:\n%s", stompcheck.CauseSTOMPTimeout.ID, dump(r))
 	}
 }

@@ -72,6 +72,13 @@ type flow struct {
 // receiptPrefix begins the ids of pipelined messages; their number follows.
 const receiptPrefix = "swptpeer-"
 
+// messageNumber is the number in the id of a pipelined message.
+func messageNumber(id []byte) (n int, ok bool) {
+	digits, ok := bytes.CutPrefix(id, []byte(receiptPrefix))
+	n, err := strconv.Atoi(string(digits))
+	return n, ok && err == nil && n >= 0
+}
+
 // confirm takes a receipt: it confirms its message and all before it. One that
 // confirms nothing new is no progress: a server that repeats itself must not
 // keep the test waiting for ever.
@@ -79,9 +86,8 @@ func (f *flow) confirm(id []byte) {
 	now := time.Now()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	digits, ok := bytes.CutPrefix(id, []byte(receiptPrefix))
-	n, err := strconv.Atoi(string(digits))
-	if !ok || err != nil || n < 0 || n >= len(f.sentAt) {
+	n, ok := messageNumber(id)
+	if !ok || n >= len(f.sentAt) {
 		text := string(id) // may be empty
 		f.bad = &text
 	} else {
@@ -106,9 +112,16 @@ const batch = 16 << 10
 func (r *run) load(ctx context.Context) (string, *failure) {
 	o := r.t.o
 	f := &flow{progress: make(chan struct{}, 1)}
-	take := f.confirm
+	take := func(id []byte) bool {
+		f.confirm(id)
+		return true
+	}
 	r.stomp.receipts.Store(&take)
-	defer r.stomp.receipts.Store(nil)
+	defer r.stomp.ignoreReceipts(func(id []byte) bool {
+		n, ok := messageNumber(id)
+		return ok && n < o.Count
+	})
+	defer r.stomp.interruptWrites(ctx)()
 
 	start := time.Now()
 	fail := r.pump(ctx, f, start)

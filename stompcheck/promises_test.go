@@ -79,7 +79,7 @@ func TestDangerousProbeOnce(t *testing.T) {
 func TestBeatsAreOwed(t *testing.T) {
 	t.Parallel()
 	var beats atomic.Int64
-	conf := &tls.Config{Certificates: []tls.Certificate{reference.KeyPair(t, "aa")}}
+	conf := &tls.Config{Certificates: []tls.Certificate{reference.KeyPair(t, "aa")}, ClientAuth: tls.RequireAnyClientCert}
 	addr := listen(t, func(nc net.Conn) {
 		tc := tls.Server(nc, conf)
 		r := bufio.NewReader(tc)

@@ -130,7 +130,11 @@ func (r *Report) Verdict() Verdict {
 		}
 	}
 	for _, f := range r.Refusals {
-		if f.Outcome == check.Failed {
+		if f.Found == wasInterrupted {
+			return Unfinished
+		}
+		// What could not be tried proves nothing, and proof was asked for.
+		if f.Outcome != check.Passed {
 			return Failed
 		}
 	}

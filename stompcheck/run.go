@@ -36,6 +36,8 @@ type run struct {
 	stopped     StageID    // the stage after which nothing can run
 	interrupted bool
 	proven      bool // a SEND was confirmed
+	sentOwn     bool // the operator's own message was sent, and is not confirmed
+	asked       bool // the server asked for our certificate
 
 	tls   *tls.Conn
 	state tls.ConnectionState
@@ -80,6 +82,9 @@ func (r *run) do(ctx context.Context, id StageID, f func() (found string, fail *
 		// What failed now failed because it was broken off.
 		r.interrupted = true
 		s.Outcome, s.Found = check.Skipped, wasInterrupted
+		if r.sentOwn {
+			s.Found += "; the message was sent, and whether the peer took it is not known: do not send it again before asking the peer"
+		}
 	case fail != nil:
 		r.stopped = id
 		s.Outcome, s.Found, s.Diagnosis = check.Failed, fail.found, fail.d
@@ -169,8 +174,8 @@ func (r *run) hangUp() {
 		}
 		return
 	}
-	if r.interrupted {
-		r.leave()
+	if r.interrupted || r.stopped == StageSoak || r.stopped == StageProbe || r.stopped == StageLoad {
+		r.leave() // the connection may well be alive
 	}
 	r.stomp.close()
 }
@@ -198,7 +203,13 @@ func (r *run) dial(ctx context.Context) (string, *failure) {
 	if err != nil {
 		return "", failed(classifyDial(err), "%v", err)
 	}
-	r.tls = tls.Client(nc, r.t.clientTLS(r.t.p.chain(r.t.o.Certificate)))
+	conf := r.t.clientTLS(r.t.p.chain(r.t.o.Certificate))
+	present := conf.GetClientCertificate
+	conf.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		r.asked = true // by the goroutine that does the handshake
+		return present(info)
+	}
+	r.tls = tls.Client(nc, conf)
 	return "from " + nc.LocalAddr().String(), nil
 }
 
@@ -244,6 +255,9 @@ func (r *run) judgeChain() *failure {
 	now := r.t.o.Now()
 	leaf := r.state.PeerCertificates[0]
 	err := certs.VerifyServer(r.state.PeerCertificates, r.t.p.PeerRoot, now)
+	if err == nil && !r.asked {
+		return failed(diagnose(CauseNotMutual), "found no request for a client certificate in the handshake")
+	}
 	if err == nil {
 		return nil
 	}
@@ -377,9 +391,14 @@ func (r *run) probe(ctx context.Context) (string, *failure) {
 		return "", failed(diagnose(CauseMessage), "%v", err)
 	}
 	start := time.Now()
+	r.sentOwn = r.t.o.Probe.once
 	sendErr := r.stomp.send(frame.Send, headers, m.Body)
 	e, err := r.stomp.next(ctx, r.t.o.Timeout)
 	switch {
+	case r.sentOwn && err != nil:
+		return "", failed(diagnose(CauseUnconfirmed), "no receipt of a %s within %s", m.Type, r.t.o.Timeout)
+	case r.sentOwn && e.err != nil:
+		return "", failed(diagnosef(CauseUnconfirmed, endText(e.err)), "no receipt of a %s", m.Type)
 	case err != nil && sendErr != nil:
 		return "", failed(classifyEnd(sendErr, r.own, true), "%v", sendErr)
 	case err != nil:
@@ -387,7 +406,8 @@ func (r *run) probe(ctx context.Context) (string, *failure) {
 	case e.err != nil || e.command != frame.Receipt || e.get("receipt-id") != m.ID:
 		return "", r.unexpected(&e, true, "the receipt "+quote(m.ID))
 	}
-	r.proven = true
+	r.proven, r.sentOwn = true, false
+	r.stomp.ignoreReceipts(func(id []byte) bool { return string(id) == m.ID })
 	return fmt.Sprintf("%s confirmed after %s", m.Type, round(time.Since(start))), nil
 }
 

@@ -202,7 +202,7 @@ func TestNegative(t *testing.T) {
 	}
 
 	// A server that asks for no certificate refuses nothing: the test must say so.
-	lax := &tls.Config{Certificates: []tls.Certificate{reference.KeyPair(t, "aa")}, MinVersion: tls.VersionTLS12}
+	lax := &tls.Config{ClientAuth: tls.RequestClientCert, Certificates: []tls.Certificate{reference.KeyPair(t, "aa")}, MinVersion: tls.VersionTLS12}
 	r = run(t, peering(t, "ca", "aa", listen(t, laxServer(lax))), stompcheck.Options{Certificate: reference.KeyPair(t, "ca"), Negative: true})
 	if r.Verdict() != stompcheck.Failed {
 		t.Errorf("a server that refuses nobody passes:\n%s", dump(r))
