@@ -256,7 +256,9 @@ func (d *Dir) repair(ctx context.Context) ([]check.Result, error) {
 			return err
 		}
 		for batch := range slices.Chunk(lastOfEach(a.repairs), maxRepairs) {
-			if err := d.applyRepairs(batch); err != nil {
+			if err := d.applyRepairs(batch); err != nil && len(out) > 0 {
+				return fmt.Errorf("%w in part: %w", ErrMade, err)
+			} else if err != nil {
 				return err
 			}
 			for _, r := range batch {
@@ -304,7 +306,10 @@ func (d *Dir) applyRepairs(batch []repair) error {
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("repair: %w", err)
 	}
-	return d.removeTemporaries(stale)
+	if err := d.removeTemporaries(stale); err != nil {
+		return fmt.Errorf("%w, but not all temporary files are removed: %w", ErrMade, err)
+	}
+	return nil
 }
 
 // checkIdentity repeats what Open did: the files may have changed since.

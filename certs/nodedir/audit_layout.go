@@ -117,8 +117,8 @@ func (a *auditor) findTemporaries(r *check.Report, rel string, entries []fs.DirE
 	return repairs
 }
 
-// removeTemporaries removes temporary files and folders. os.Root keeps it
-// inside the directory.
+// removeTemporaries removes temporary files and folders, for good: their folders
+// are synced. os.Root keeps it inside the directory.
 func (d *Dir) removeTemporaries(names []string) error {
 	if len(names) == 0 {
 		return nil
@@ -133,6 +133,15 @@ func (d *Dir) removeTemporaries(names []string) error {
 			return fmt.Errorf("%s: not a temporary file", name) // not reached
 		}
 		if err := root.RemoveAll(name); err != nil {
+			return fmt.Errorf("remove temporary file: %w", err)
+		}
+	}
+	folders := map[string]bool{}
+	for _, name := range names {
+		folders[path.Dir(name)] = true
+	}
+	for folder := range folders {
+		if err := durable.SyncFolder(d.file(folder)); err != nil {
 			return fmt.Errorf("remove temporary file: %w", err)
 		}
 	}
