@@ -1,6 +1,7 @@
 package stompcheck
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -78,7 +79,7 @@ func (s stampedReader) Read(p []byte) (int, error) {
 }
 
 func (c *conn) read() {
-	r := frame.NewReader(stampedReader{c}, clientLimits)
+	r := frame.NewReader(bufio.NewReaderSize(stampedReader{c}, batch), clientLimits)
 	for {
 		f, err := r.Next()
 		if err != nil {

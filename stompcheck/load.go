@@ -1,9 +1,12 @@
 package stompcheck
 
 import (
+	"bufio"
 	"bytes"
 	"context"
+	"crypto/rand"
 	"fmt"
+	"io"
 	"slices"
 	"strconv"
 	"sync"
@@ -38,24 +41,43 @@ type Bucket struct {
 	Count int
 }
 
-// message makes the next message of the probe, with the headers that a SEND must
-// carry (STOMP specification, "Transport").
-func (t *Tester) message() ([]frame.Header, smp.Message, error) {
+// messages makes the messages of a probe one after the other, with the headers
+// that a SEND must carry (STOMP specification, "Transport").
+type messages struct {
+	t       *Tester
+	link    smp.Link
+	random  io.Reader
+	headers [5]frame.Header
+}
+
+// messages draws random numbers a few at a time: a source of the system's costs
+// about as much for many bytes as for some.
+func (t *Tester) messages() (*messages, error) {
 	l, err := t.p.link()
 	if err != nil {
-		return nil, smp.Message{}, err
+		return nil, err
 	}
-	m, err := t.o.Probe.make(l, t.o.Now())
+	return &messages{t: t, link: l, random: bufio.NewReaderSize(rand.Reader, 4<<10), headers: [...]frame.Header{
+		{Key: "destination", Value: t.p.Manifest.Destination},
+		{Key: "receipt"},
+		{Key: "type"},
+		{Key: "content-type"},
+		{Key: "persistent", Value: "true"},
+	}}, nil
+}
+
+// next makes a message. The headers are valid until the next call; an id of ""
+// means that of the message.
+func (m *messages) next(id string) ([]frame.Header, smp.Message, error) {
+	out, err := m.t.o.Probe.make(m.link, m.t.o.Now(), m.random)
 	if err != nil {
 		return nil, smp.Message{}, err
 	}
-	return []frame.Header{
-		{Key: "destination", Value: t.p.Manifest.Destination},
-		{Key: "receipt", Value: m.ID},
-		{Key: "type", Value: m.Type},
-		{Key: "content-type", Value: m.ContentType},
-		{Key: "persistent", Value: "true"},
-	}, m, nil
+	if id == "" {
+		id = out.ID
+	}
+	m.headers[1].Value, m.headers[2].Value, m.headers[3].Value = id, out.Type, out.ContentType
+	return m.headers[:], out, nil
 }
 
 // flow is the state that the sender and the reader of receipts share.
@@ -65,8 +87,20 @@ type flow struct {
 	latency   []time.Duration // of the confirmed ones, in order
 	receipts  int
 	bad       *string       // the id of a receipt that makes no sense
-	progress  chan struct{} // more was confirmed, or bad is set
+	progress  chan struct{} // as much was confirmed as is wanted, or bad is set
 	confirmed int
+	heard     time.Time // when more was confirmed
+	wanted    int
+}
+
+// want says how many messages must be confirmed before the sender is woken, and
+// returns how many are, and when that became so many. Every receipt would
+// otherwise wake it, to send as little as that one confirmed.
+func (f *flow) want(n int) (confirmed int, heard time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.wanted = n
+	return f.confirmed, f.heard
 }
 
 // receiptPrefix begins the ids of pipelined messages; their number follows.
@@ -98,6 +132,10 @@ func (f *flow) confirm(id []byte) {
 		for ; f.confirmed <= n; f.confirmed++ {
 			f.latency = append(f.latency, now.Sub(f.sentAt[f.confirmed]))
 		}
+		f.heard = now
+		if f.confirmed < f.wanted {
+			return
+		}
 	}
 	select {
 	case f.progress <- struct{}{}:
@@ -126,7 +164,7 @@ func (r *run) load(ctx context.Context) (string, *failure) {
 	start := time.Now()
 	fail := r.pump(ctx, f, start)
 	if fail == nil {
-		fail = r.drain(ctx, f, o.Count)
+		fail = r.awaitConfirmed(ctx, f, o.Count)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -140,20 +178,24 @@ func (r *run) load(ctx context.Context) (string, *failure) {
 	return fmt.Sprintf("%d messages confirmed, %.0f a second", res.Confirmed, res.PerSecond()), nil
 }
 
-// pump sends the messages, as many unconfirmed as the window allows.
+// pump sends the messages, as many unconfirmed as the window allows. When the
+// window is full, a part of it must become free before more is sent.
 func (r *run) pump(ctx context.Context, f *flow, start time.Time) *failure {
 	o := r.t.o
+	msgs, err := r.t.messages()
+	if err != nil {
+		return failed(diagnose(CauseMessage), "%v", err)
+	}
+	part := max(o.Window/4, 1)
 	var buf []byte
 	for i := 0; i < o.Count; {
-		free := 0
-		f.mu.Lock()
-		free = min(o.Window-(i-f.confirmed), o.Count-i)
-		f.mu.Unlock()
+		confirmed, _ := f.want(0)
+		free := min(o.Window-(i-confirmed), o.Count-i)
 		if o.Rate > 0 {
 			due := int(time.Since(start).Seconds()*o.Rate) + 1 - i
 			if due <= 0 {
 				wait := time.Duration(float64(i)/o.Rate*float64(time.Second)) - time.Since(start)
-				if fail := r.await(ctx, f, max(wait, 0), true); fail != nil {
+				if fail := r.await(ctx, f, wait); fail != nil {
 					return fail
 				}
 				continue
@@ -161,7 +203,7 @@ func (r *run) pump(ctx context.Context, f *flow, start time.Time) *failure {
 			free = min(free, due)
 		}
 		if free <= 0 {
-			if fail := r.await(ctx, f, o.Timeout, false); fail != nil {
+			if fail := r.awaitConfirmed(ctx, f, i-o.Window+part); fail != nil {
 				return fail
 			}
 			continue
@@ -169,11 +211,10 @@ func (r *run) pump(ctx context.Context, f *flow, start time.Time) *failure {
 		buf = buf[:0]
 		first := i
 		for ; free > 0 && len(buf) < batch; free-- {
-			headers, m, err := r.t.message()
+			headers, m, err := msgs.next(receiptPrefix + strconv.Itoa(i))
 			if err != nil {
 				return failed(diagnose(CauseMessage), "%v", err)
 			}
-			headers[1].Value = receiptPrefix + strconv.Itoa(i)
 			if buf, err = frame.Append(buf, frame.Send, headers, m.Body); err != nil {
 				return failed(diagnose(CauseMessage), "%v", err)
 			}
@@ -186,7 +227,7 @@ func (r *run) pump(ctx context.Context, f *flow, start time.Time) *failure {
 		}
 		f.mu.Unlock()
 		r.stomp.mu.Lock()
-		err := r.stomp.write(buf)
+		err = r.stomp.write(buf)
 		r.stomp.mu.Unlock()
 		if err != nil {
 			// What the server said before it hung up says more than our error.
@@ -195,33 +236,53 @@ func (r *run) pump(ctx context.Context, f *flow, start time.Time) *failure {
 			}
 			return failed(classifyEnd(err, r.own, true), "%v", err)
 		}
-		if fail := r.await(ctx, f, 0, true); fail != nil {
+		if fail := r.await(ctx, f, 0); fail != nil {
 			return fail
 		}
 	}
 	return nil
 }
 
-// drain waits until everything sent is confirmed.
-func (r *run) drain(ctx context.Context, f *flow, want int) *failure {
+// awaitConfirmed waits until this many messages are confirmed, for each further
+// receipt as long as a stage may take.
+func (r *run) awaitConfirmed(ctx context.Context, f *flow, want int) *failure {
+	begin := time.Now()
 	for {
-		f.mu.Lock()
-		done := f.confirmed >= want
-		f.mu.Unlock()
-		if done {
+		confirmed, heard := f.want(want)
+		if confirmed >= want {
 			return nil
 		}
-		if fail := r.await(ctx, f, r.t.o.Timeout, false); fail != nil {
+		if heard.Before(begin) {
+			heard = begin
+		}
+		wait := r.t.o.Timeout - time.Since(heard)
+		if wait <= 0 {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			return failed(diagnose(CauseSTOMPTimeout), "no receipt within %s: %d of %d messages confirmed", r.t.o.Timeout, f.confirmed, len(f.sentAt))
+		}
+		if fail := r.await(ctx, f, wait); fail != nil {
 			return fail
 		}
 	}
 }
 
-// await waits for progress: a receipt, or the end of wait. Silence is a failure
-// unless it is allowed.
-func (r *run) await(ctx context.Context, f *flow, wait time.Duration, silenceAllowed bool) *failure {
-	t := time.NewTimer(wait)
-	defer t.Stop()
+// past is a moment that has come.
+var past = func() <-chan time.Time {
+	c := make(chan time.Time)
+	close(c)
+	return c
+}()
+
+// await waits for what is wanted of f, or for the end of wait; 0 looks and does
+// not wait.
+func (r *run) await(ctx context.Context, f *flow, wait time.Duration) *failure {
+	end := past
+	if wait > 0 {
+		t := time.NewTimer(wait)
+		defer t.Stop()
+		end = t.C
+	}
 	select {
 	case <-f.progress:
 	case e := <-r.stomp.events:
@@ -232,12 +293,7 @@ func (r *run) await(ctx context.Context, f *flow, wait time.Duration, silenceAll
 		return r.unexpected(&e, true, "receipts")
 	case <-ctx.Done():
 		return failed(nil, "%v", context.Cause(ctx))
-	case <-t.C:
-		if !silenceAllowed {
-			f.mu.Lock()
-			defer f.mu.Unlock()
-			return failed(diagnose(CauseSTOMPTimeout), "no receipt within %s: %d of %d messages confirmed", r.t.o.Timeout, f.confirmed, len(f.sentAt))
-		}
+	case <-end:
 	}
 	return f.nonsense()
 }

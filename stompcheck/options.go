@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"time"
@@ -30,14 +31,14 @@ const (
 
 // Probe says what is sent. The zero Probe sends nothing.
 type Probe struct {
-	make func(l smp.Link, now time.Time) (smp.Message, error)
+	make func(l smp.Link, now time.Time, random io.Reader) (smp.Message, error)
 	once bool // a Tester sends it a single time, whatever there is to test
 }
 
 // ProbeSMP sends a message that the protocol obliges the receiver to ignore; see
 // [smp.Link.Probe].
 func ProbeSMP() Probe {
-	return Probe{make: func(l smp.Link, now time.Time) (smp.Message, error) { return l.Probe(now, nil) }}
+	return Probe{make: func(l smp.Link, now time.Time, random io.Reader) (smp.Message, error) { return l.Probe(now, random) }}
 }
 
 // DangerousProbe sends the operator's own message. It may move money, and each
@@ -45,9 +46,9 @@ func ProbeSMP() Probe {
 // first address where it gets as far, and it cannot be counted. If that address
 // does not confirm it, whether it was taken is not known.
 func DangerousProbe(messageType, contentType string, body []byte) Probe {
-	return Probe{once: true, make: func(l smp.Link, now time.Time) (smp.Message, error) {
+	return Probe{once: true, make: func(l smp.Link, now time.Time, random io.Reader) (smp.Message, error) {
 		// A harmless message is made only for its id.
-		m, err := l.Probe(now, nil)
+		m, err := l.Probe(now, random)
 		return smp.Message{ID: m.ID, Type: messageType, ContentType: contentType, Body: body}, err
 	}}
 }

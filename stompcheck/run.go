@@ -386,7 +386,11 @@ func (r *run) linger(ctx context.Context) (string, *failure) {
 }
 
 func (r *run) probe(ctx context.Context) (string, *failure) {
-	headers, m, err := r.t.message()
+	msgs, err := r.t.messages()
+	if err != nil {
+		return "", failed(diagnose(CauseMessage), "%v", err)
+	}
+	headers, m, err := msgs.next("")
 	if err != nil {
 		return "", failed(diagnose(CauseMessage), "%v", err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -112,11 +113,18 @@ func runServe(c *call) error {
 	// writes, with a printer of its own: it may still be writing at the end.
 	writer, app, out := *c, *c.app, *c.out
 	app.out, writer.app = &out, &app
+	lines := bufio.NewWriterSize(out.w, writtenAtOnce)
+	out.w = lines
 	written := make(chan struct{})
 	go func() {
 		defer close(written)
 		writer.printListening(ln.Addr())
 		for out.err == nil {
+			if queue.idle() {
+				if out.err = lines.Flush(); out.err != nil {
+					break
+				}
+			}
 			n, e, ok := queue.take()
 			if !ok {
 				break
@@ -127,6 +135,9 @@ func runServe(c *call) error {
 			if e != nil {
 				writer.printEvent(*e)
 			}
+		}
+		if out.err == nil {
+			out.err = lines.Flush()
 		}
 		if out.err != nil {
 			stop()
@@ -145,6 +156,9 @@ func runServe(c *call) error {
 const (
 	// queuedEvents is how many events may wait to be printed.
 	queuedEvents = 1024
+	// writtenAtOnce is how many bytes of output are gathered at most while there
+	// are events to print; no line waits for the next event.
+	writtenAtOnce = 16 << 10
 	// lastWords is how long the server waits at its end for its output to be
 	// taken.
 	lastWords = time.Second
@@ -199,6 +213,13 @@ func (q *eventQueue) take() (missed int, e *server.Event, ok bool) {
 	q.events[0] = queuedEvent{}
 	q.events = q.events[1:]
 	return first.missed, &first.event, true
+}
+
+// idle reports whether take would wait, or has nothing more to give.
+func (q *eventQueue) idle() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.events) == 0 && q.missed == 0
 }
 
 func (q *eventQueue) close() {

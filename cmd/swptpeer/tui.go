@@ -64,15 +64,11 @@ func newPrinter(w io.Writer, sys system, noColor bool) *printer {
 // paint returns text in a style. The text must be safe already.
 func (p *printer) paint(s style, text string) string {
 	attributes, ok := styleAttributes[s]
-	if !ok || text == "" {
+	if !ok || text == "" || !p.colour {
 		return text
 	}
 	c := color.New(attributes...)
-	if p.colour {
-		c.EnableColor()
-	} else {
-		c.DisableColor()
-	}
+	c.EnableColor()
 	return c.Sprint(text)
 }
 

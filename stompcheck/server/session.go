@@ -70,6 +70,10 @@ type session struct {
 	taken     int           // messages
 	connected bool
 
+	destination string // where this peer's messages must go
+	// The texts of the message before: mostly they are those of the next one.
+	lastType, lastContentType string
+
 	mu       sync.Mutex // writing, and the fields below
 	w        *bufio.Writer
 	buf      []byte
@@ -115,7 +119,7 @@ func (c *session) serve() {
 		return
 	}
 	c.w = bufio.NewWriterSize(deadlineWriter{c}, writeBuffer)
-	r := frame.NewReader(flushingReader{c}, limits)
+	r := frame.NewReader(bufio.NewReaderSize(flushingReader{c}, readBuffer), limits)
 	beat, ok := c.connect(r)
 	if !ok {
 		return
@@ -143,6 +147,7 @@ func (c *session) handshake() error {
 		return err
 	}
 	c.judgePeer(id)
+	c.destination = strings.ReplaceAll(c.s.conf.Destination, manifest.NodeIDVariable, c.peer)
 	return nil
 }
 
@@ -292,22 +297,18 @@ func (c *session) loop(r *frame.Reader) {
 
 // message judges one message and confirms or refuses it.
 func (c *session) message(f *frame.Frame) bool {
-	id, hasID := f.Get("receipt")
-	typ, hasType := f.Get("type")
-	destination, hasDestination := f.Get("destination")
-	contentType, _ := f.Get("content-type")
-	for _, h := range []struct {
-		name string
-		ok   bool
-	}{{"receipt", hasID}, {"type", hasType}, {"destination", hasDestination}} {
-		if !h.ok {
-			text := fmt.Sprintf("SEND command without a %s header.", h.name)
+	for _, name := range [...]string{"receipt", "type", "destination"} {
+		if f.Value(name) == nil {
+			text := fmt.Sprintf("SEND command without a %s header.", name)
 			c.refuse(Ended, text, text)
 			return false
 		}
 	}
+	id, destination := string(f.Value("receipt")), f.Value("destination")
+	typ := again(&c.lastType, f.Value("type"))
+	contentType := again(&c.lastContentType, f.Value("content-type"))
 	var refusal string
-	if destination != strings.ReplaceAll(c.s.conf.Destination, manifest.NodeIDVariable, c.peer) {
+	if string(destination) != c.destination {
 		refusal = fmt.Sprintf("Invalid SEND destination %q.", destination)
 	} else if err := c.link.Judge(contentType, typ, f.Body, c.s.conf.Now()); err != nil {
 		refusal = err.Error()
@@ -325,6 +326,14 @@ func (c *session) message(f *frame.Frame) bool {
 	c.s.report(Event{Kind: Message, Connection: c.id, Remote: c.remote, Peer: c.peer, Type: typ, ID: id, Bytes: len(f.Body)})
 	c.write(frame.Receipt, []frame.Header{{Key: "receipt-id", Value: id}}, nil)
 	return true
+}
+
+// again returns text as a string, which is made anew only if it is not last.
+func again(last *string, text []byte) string {
+	if string(text) != *last {
+		*last = string(text)
+	}
+	return *last
 }
 
 // refuseMessage answers a SEND with ERROR, and gives the message back as context.
@@ -413,6 +422,10 @@ func (c *session) goodbye() {
 
 // writeBuffer holds some dozens of receipts.
 const writeBuffer = 4 << 10
+
+// readBuffer holds what a TLS record does: the receipts of all its messages are
+// then written at once. Only peers have one, who are few.
+const readBuffer = 16 << 10
 
 // deadlineWriter writes to the client within ConnectTimeout.
 type deadlineWriter struct{ c *session }

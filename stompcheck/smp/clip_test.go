@@ -23,7 +23,7 @@ func TestClip(t *testing.T) {
 			t.Errorf("%q: found %q, expected %q", tt.in, got, tt.want)
 		}
 	}
-	if got := show(strings.Repeat("ж", 40)); !utf8.ValidString(got) || !strings.HasSuffix(got, "…") {
+	if got := show(value{isString, strings.Repeat("ж", 40)}); !utf8.ValidString(got) || !strings.HasSuffix(got, "…") {
 		t.Errorf("found %q, expected whole characters", got)
 	}
 }

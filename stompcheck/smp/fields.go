@@ -10,9 +10,8 @@ import (
 	"unicode/utf8"
 )
 
-// kind is the form of a field: whole returns what is wrong with a value, or "".
-// Numbers arrive as json.Number, texts as string.
-type kind func(v any) string
+// kind is the form of a field: it returns what is wrong with a value, or "".
+type kind func(v value) string
 
 // field is one required field of a message type.
 type field struct {
@@ -21,12 +20,11 @@ type field struct {
 }
 
 func integer(low, high int64) kind {
-	return func(v any) string {
-		n, ok := v.(json.Number)
-		if !ok {
+	return func(v value) string {
+		if v.kind != isNumber {
 			return fmt.Sprintf("found %s, expected an integer", show(v))
 		}
-		i, err := strconv.ParseInt(n.String(), 10, 64)
+		i, err := strconv.ParseInt(v.text, 10, 64)
 		if err != nil {
 			return fmt.Sprintf("found %s, expected an integer of 64 bits, not a float", show(v))
 		}
@@ -38,12 +36,11 @@ func integer(low, high int64) kind {
 }
 
 func number(low, high float64) kind {
-	return func(v any) string {
-		n, ok := v.(json.Number)
-		if !ok {
+	return func(v value) string {
+		if v.kind != isNumber {
 			return fmt.Sprintf("found %s, expected a number", show(v))
 		}
-		f, err := n.Float64()
+		f, err := strconv.ParseFloat(v.text, 64)
 		if err != nil || f < low || f > high {
 			return fmt.Sprintf("found %s, expected a number from %g to %g", show(v), low, high)
 		}
@@ -53,13 +50,12 @@ func number(low, high float64) kind {
 
 // text is UTF-8 of at most this many bytes.
 func text(most int) kind {
-	return func(v any) string {
-		s, ok := v.(string)
-		if !ok {
+	return func(v value) string {
+		if v.kind != isString {
 			return fmt.Sprintf("found %s, expected a string", show(v))
 		}
-		if len(s) > most {
-			return fmt.Sprintf("found %d bytes, expected at most %d", len(s), most)
+		if len(v.text) > most {
+			return fmt.Sprintf("found %d bytes, expected at most %d", len(v.text), most)
 		}
 		return ""
 	}
@@ -67,11 +63,11 @@ func text(most int) kind {
 
 // ascii is text of ASCII characters.
 func ascii(least, most int) kind {
-	return func(v any) string {
+	return func(v value) string {
 		if bad := text(most)(v); bad != "" {
 			return bad
 		}
-		s := v.(string)
+		s := v.text
 		if len(s) < least {
 			return fmt.Sprintf("found %d characters, expected at least %d", len(s), least)
 		}
@@ -86,28 +82,27 @@ func ascii(least, most int) kind {
 
 func matching(re string) kind {
 	r := regexp.MustCompile(re)
-	return func(v any) string {
-		if s, ok := v.(string); !ok || !r.MatchString(s) {
+	return func(v value) string {
+		if v.kind != isString || !r.MatchString(v.text) {
 			return fmt.Sprintf("found %s, expected a string that matches %s", show(v), re)
 		}
 		return ""
 	}
 }
 
-func timestamp(v any) string {
-	s, ok := v.(string)
-	if !ok {
+func timestamp(v value) string {
+	if v.kind != isString {
 		return fmt.Sprintf("found %s, expected a time", show(v))
 	}
-	if _, err := parseTime(s); err != nil {
-		return fmt.Sprintf("found %q, expected an ISO 8601 time with its offset", clip(s))
+	if _, err := parseTime(v.text); err != nil {
+		return fmt.Sprintf("found %q, expected an ISO 8601 time with its offset", clip(v.text))
 	}
 	return ""
 }
 
-func date(v any) string {
-	if s, ok := v.(string); ok {
-		if _, err := time.Parse(time.DateOnly, s); err == nil {
+func date(v value) string {
+	if v.kind == isString {
+		if _, err := time.Parse(time.DateOnly, v.text); err == nil {
 			return ""
 		}
 	}
@@ -138,7 +133,7 @@ var note = []field{{"transfer_note_format", matching(`^[0-9A-Za-z.-]{0,8}$`)}, {
 type messageType struct {
 	toAuthority bool
 	fields      []field
-	also        func(m map[string]any) string // what holds between fields
+	also        func(m object) string // what holds between fields
 }
 
 func fields(groups ...[]field) []field {
@@ -157,8 +152,8 @@ var types = map[string]messageType{
 	"PrepareTransfer": {toAuthority: true, fields: fields(coordinator, []field{
 		{"min_locked_amount", positive}, {"max_locked_amount", positive}, {"recipient", account},
 		{"final_interest_rate_ts", timestamp}, {"max_commit_delay", short},
-	}), also: func(m map[string]any) string {
-		if low, high := number64(m, "min_locked_amount"), number64(m, "max_locked_amount"); low > high {
+	}), also: func(m object) string {
+		if low, high := m.integer("min_locked_amount"), m.integer("max_locked_amount"); low > high {
 			return fmt.Sprintf("min_locked_amount: found %d, expected at most max_locked_amount, %d", low, high)
 		}
 		return ""
@@ -172,8 +167,8 @@ var types = map[string]messageType{
 	})},
 	"RejectedTransfer": {fields: fields(coordinator, []field{
 		{"status_code", reason}, {"total_locked_amount", positive},
-	}), also: func(m map[string]any) string {
-		if m["status_code"] == "OK" {
+	}), also: func(m object) string {
+		if m.get("status_code").text == "OK" {
 			return `status_code: found "OK", expected a reason for the rejection`
 		}
 		return ""
@@ -185,8 +180,8 @@ var types = map[string]messageType{
 	"FinalizedTransfer": {fields: fields(coordinator, []field{
 		{"transfer_id", int64s}, {"committed_amount", positive}, {"status_code", reason},
 		{"total_locked_amount", positive}, {"prepared_at", timestamp},
-	}), also: func(m map[string]any) string {
-		if m["status_code"] != "OK" && number64(m, "committed_amount") != 0 {
+	}), also: func(m object) string {
+		if m.get("status_code").text != "OK" && m.integer("committed_amount") != 0 {
 			return `committed_amount: found an amount, expected 0 because status_code is not "OK"`
 		}
 		return ""
@@ -206,30 +201,28 @@ var types = map[string]messageType{
 	"AccountTransfer": {fields: fields([]field{{"coordinator_type", ascii(1, 30)}}, note, []field{
 		{"creation_date", date}, {"transfer_number", integer(1, math.MaxInt64)}, {"sender", account}, {"recipient", account},
 		{"acquired_amount", int64s}, {"committed_at", timestamp}, {"principal", int64s}, {"previous_transfer_number", positive},
-	}), also: func(m map[string]any) string {
-		if number64(m, "acquired_amount") == 0 {
+	}), also: func(m object) string {
+		if m.integer("acquired_amount") == 0 {
 			return "acquired_amount: found 0, expected another amount"
 		}
-		if prev, n := number64(m, "previous_transfer_number"), number64(m, "transfer_number"); prev >= n {
+		if prev, n := m.integer("previous_transfer_number"), m.integer("transfer_number"); prev >= n {
 			return fmt.Sprintf("previous_transfer_number: found %d, expected less than transfer_number, %d", prev, n)
 		}
 		return ""
 	}},
 }
 
-// number64 returns a field that was found to be an integer.
-func number64(m map[string]any, name string) int64 {
-	n, _ := m[name].(json.Number)
-	i, _ := n.Int64()
-	return i
-}
-
-func show(v any) string {
-	data, err := json.Marshal(v)
-	if err != nil {
-		return fmt.Sprintf("a value of type %T", v)
+// show is a value as JSON writes it.
+func show(v value) string {
+	switch v.kind {
+	case isMissing:
+		return "null"
+	case isString:
+		// A string always has a form in JSON.
+		data, _ := json.Marshal(v.text)
+		return clip(string(data))
 	}
-	return clip(string(data))
+	return clip(v.text)
 }
 
 // clip shortens a stranger's text for an error, not within a character.

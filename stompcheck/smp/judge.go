@@ -1,15 +1,10 @@
 package smp
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/swaptacular/swptpeer/certs"
 )
@@ -39,8 +34,10 @@ func (l Link) Judge(contentType, typ string, body []byte, now time.Time) error {
 	if l == (Link{}) {
 		return rejected("this peering has no subnets")
 	}
-	if media, _, err := mime.ParseMediaType(contentType); err != nil || media != ContentType {
-		return rejected("unsupported content type: found %q, expected %s", clip(contentType), ContentType)
+	if contentType != ContentType {
+		if media, _, err := mime.ParseMediaType(contentType); err != nil || media != ContentType {
+			return rejected("unsupported content type: found %q, expected %s", clip(contentType), ContentType)
+		}
 	}
 	mt, ok := types[typ]
 	if !ok {
@@ -59,7 +56,7 @@ func (l Link) Judge(contentType, typ string, body []byte, now time.Time) error {
 	if err := l.checkIDs(m); err != nil {
 		return err
 	}
-	ts, err := parseTime(m["ts"].(string))
+	ts, err := parseTime(m.get("ts").text)
 	if err != nil {
 		return rejected("ts: %v", err)
 	}
@@ -69,34 +66,13 @@ func (l Link) Judge(contentType, typ string, body []byte, now time.Time) error {
 	return nil
 }
 
-// decode reads a JSON object and nothing after it, keeping numbers as they are
-// written: an id of 64 bits does not survive a float.
-func decode(body []byte) (map[string]any, error) {
-	if !utf8.Valid(body) {
-		return nil, errors.New("the body is not UTF-8")
-	}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.UseNumber()
-	var m map[string]any
-	if err := dec.Decode(&m); err != nil {
-		return nil, fmt.Errorf("expected a JSON object: %w", err)
-	}
-	if m == nil {
-		return nil, errors.New("found null, expected a JSON object")
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, errors.New("found something after the JSON object, expected nothing")
-	}
-	return m, nil
-}
-
-func (mt messageType) check(typ string, m map[string]any) error {
-	if m["type"] != typ {
-		return rejected("type: found %s in the message, expected %q as in the header", show(m["type"]), typ)
+func (mt messageType) check(typ string, m object) error {
+	if t := m.get("type"); t.kind != isString || t.text != typ {
+		return rejected("type: found %s in the message, expected %q as in the header", show(t), typ)
 	}
 	for _, f := range mt.fields {
-		v, ok := m[f.name]
-		if !ok {
+		v := m.get(f.name)
+		if v.kind == isMissing {
 			return rejected("%s: missing", f.name)
 		}
 		if bad := f.kind(v); bad != "" {
@@ -111,19 +87,22 @@ func (mt messageType) check(typ string, m map[string]any) error {
 	return nil
 }
 
-func (l Link) checkIDs(m map[string]any) error {
-	debtor, creditor := number64(m, "debtor_id"), number64(m, "creditor_id")
+func (l Link) checkIDs(m object) error {
+	debtor, creditor := m.integer("debtor_id"), m.integer("creditor_id")
 	if !l.hasCreditor(creditor) {
 		return rejected("invalid creditor id: found %s, expected %s", hex(creditor), l.creditorsWords())
 	}
 	if !l.debtors.Contains(debtor) {
 		return rejected("invalid debtor id: found %s, expected one in the subnet %s", hex(debtor), l.debtors)
 	}
-	if _, ok := m["coordinator_id"]; !ok {
+	if m.get("coordinator_id").kind == isMissing {
 		return nil
 	}
-	kind, _ := m["coordinator_type"].(string)
-	id := number64(m, "coordinator_id")
+	kind := ""
+	if v := m.get("coordinator_type"); v.kind == isString {
+		kind = v.text
+	}
+	id := m.integer("coordinator_id")
 	if l.agent == certs.DebtorsAgent {
 		if kind != byIssuing {
 			return rejected("invalid coordinator type: found %q, expected %q", clip(kind), byIssuing)

@@ -260,7 +260,7 @@ func TestEveryType(t *testing.T) {
 			if mt.toAuthority {
 				l = link(t, ps[0])
 			}
-			m, err := decode([]byte(samples[typ]))
+			m, err := decodeAny([]byte(samples[typ]))
 			if err != nil {
 				t.Fatal(err)
 			}
