@@ -5,7 +5,6 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"errors"
@@ -50,6 +49,9 @@ func (t *signing) issue(key crypto.Signer) (*Certificate, error) {
 	trial, err := throwawayKey(key.Public())
 	if err != nil {
 		return nil, fmt.Errorf("throwaway key: %w", err)
+	}
+	if samePublicKey(trial.Public(), key.Public()) {
+		return nil, errors.New("found the test key that RFC 9500 publishes, expected a key of one's own: everybody has its private half, and nothing was signed")
 	}
 	judged, err := t.sign(template, trial)
 	if err != nil {
@@ -129,20 +131,4 @@ func signatureAlgorithmFor(pub crypto.PublicKey) x509.SignatureAlgorithm {
 		return x509.ECDSAWithSHA256
 	}
 	return x509.SHA256WithRSA
-}
-
-// throwawayRSABits is the least that crypto/rsa makes. The key signs one copy
-// that never leaves this process.
-const throwawayRSABits = 1024
-
-// throwawayKey makes a key that signs with the same algorithm as pub's, so that
-// the bytes to be signed are the same.
-func throwawayKey(pub crypto.PublicKey) (crypto.Signer, error) {
-	switch k := pub.(type) {
-	case *rsa.PublicKey:
-		return rsa.GenerateKey(rand.Reader, throwawayRSABits)
-	case *ecdsa.PublicKey:
-		return ecdsa.GenerateKey(k.Curve, rand.Reader)
-	}
-	return nil, fmt.Errorf("found %s", keyKind(pub))
 }
