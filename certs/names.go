@@ -1,10 +1,13 @@
 package certs
 
 import (
+	"bytes"
 	"encoding/asn1"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/swaptacular/swptpeer/certs/check"
 	"github.com/swaptacular/swptpeer/certs/name"
@@ -30,6 +33,21 @@ func (i Identity) RawName() []byte {
 	if i.IsZero() {
 		return nil
 	}
+	return append(slices.Clip(nameHeads()[i.typ]), i.id...)
+}
+
+// nameHeads are, for each node type, the DER of every such node's name as it must
+// be written, without the id, which is at the end.
+var nameHeads = sync.OnceValue(func() (heads [DebtorsAgent + 1][]byte) {
+	for t := AccountingAuthority; t <= DebtorsAgent; t++ {
+		digits := nodeTypes[t].idDigits
+		raw := buildName(Identity{t, strings.Repeat("0", digits)})
+		heads[t] = raw[:len(raw)-digits]
+	}
+	return heads
+})
+
+func buildName(i Identity) []byte {
 	n, err := name.Build([]name.Attribute{
 		{Type: name.Organization, Tag: name.TagUTF8String, Value: Organization},
 		{Type: name.OrganizationalUnit, Tag: name.TagUTF8String, Value: i.typ.Unit()},
@@ -57,11 +75,26 @@ func IdentityOf(n name.Name) (Identity, error) {
 // SubjectIdentity is [IdentityOf] for a DER name, such as the RawSubject or the
 // RawIssuer of a certificate. One that cannot be parsed is an error.
 func SubjectIdentity(raw []byte) (Identity, error) {
+	if id, ok := writtenIdentity(raw); ok {
+		return id, nil
+	}
 	n, err := name.Parse(raw)
 	if err != nil {
 		return Identity{}, err
 	}
 	return IdentityOf(n)
+}
+
+// writtenIdentity is the inverse of [Identity.RawName]. Nearly every name is
+// written just so, and then no rule has to be looked at.
+func writtenIdentity(raw []byte) (Identity, bool) {
+	heads := nameHeads()
+	for t := AccountingAuthority; t <= DebtorsAgent; t++ {
+		if id, ok := bytes.CutPrefix(raw, heads[t]); ok && isHex(string(id), nodeTypes[t].idDigits) {
+			return Identity{t, string(id)}, true
+		}
+	}
+	return Identity{}, false
 }
 
 // CheckName records the rules name.* for a subject and returns the identity that
@@ -225,6 +258,9 @@ func unitOf(a name.Attribute) NodeType {
 // equalText reports whether the attribute equals a UTF8String with this text, as
 // RFC 5280 section 7.1 compares: both are made into names of one RDN.
 func equalText(a name.Attribute, oid asn1.ObjectIdentifier, text string) bool {
+	if a.Tag == name.TagUTF8String && a.Value == text && a.Type.Equal(oid) {
+		return true // as it is written
+	}
 	var b cryptobyte.Builder
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) {

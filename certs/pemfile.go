@@ -32,7 +32,7 @@ type pemBlock struct {
 	line    int      // of the BEGIN line, from 1
 	headers []string // RFC 1421 header lines
 	der     []byte
-	raw     []byte // the lines from BEGIN to END, with their line ends
+	raw     []byte // the lines from BEGIN to END, with their line ends; part of the file
 }
 
 const (
@@ -49,49 +49,60 @@ func scanPEM(file []byte) ([]pemBlock, error) {
 	var (
 		blocks []pemBlock
 		block  *pemBlock
-		body   []byte
+		begun  int    // where the block's first line begins
+		body   []byte // the block's base64, without line ends
 		number int
 	)
-	for line := range bytes.Lines(file) {
+	for at := 0; at < len(file); {
+		start := at
+		line := file[start:]
+		if i := bytes.IndexByte(line, '\n'); i >= 0 {
+			line = line[:i+1]
+		}
+		at += len(line)
 		number++
-		text := strings.TrimRight(string(line), " \t\r\n")
-		boundary := strings.Contains(text, "-----BEGIN") || strings.Contains(text, "-----END")
-		label, isBegin := boundaryLabel(text, pemBegin)
+		text := bytes.TrimRight(line, " \t\r\n")
+		dashes := bytes.Contains(text, []byte(pemDash))
 		if block == nil {
-			switch {
-			case isBegin:
-				block = &pemBlock{label: label, line: number, raw: bytes.Clone(line)}
-				body = body[:0]
-			case boundary:
+			if !dashes {
+				continue
+			}
+			if label, ok := boundaryLabel(text, pemBegin); ok {
+				block = &pemBlock{label: label, line: number}
+				begun = start
+				body = make([]byte, 0, len(file)-at)
+			} else if bytes.Contains(text, []byte("-----BEGIN")) || bytes.Contains(text, []byte("-----END")) {
 				return nil, fmt.Errorf("line %d: found a damaged or misplaced PEM boundary, expected -----BEGIN …----- alone on its line", number)
 			}
 			continue
 		}
-		block.raw = append(block.raw, line...)
+		if !dashes && bytes.IndexByte(text, ':') < 0 {
+			body = append(body, bytes.TrimLeft(text, " \t")...)
+			continue
+		}
 		if label, ok := boundaryLabel(text, pemEnd); ok && label == block.label {
-			der, err := base64.StdEncoding.Strict().DecodeString(string(body))
+			block.raw = file[begun:at:at]
+			der := make([]byte, strictBase64.DecodedLen(len(body)))
+			n, err := strictBase64.Decode(der, body)
+			clear(body) // it may be a private key
 			if err != nil {
 				return nil, fmt.Errorf("line %d: the %s block is not valid base64", block.line, block.label)
 			}
-			if len(der) == 0 {
+			if n == 0 {
 				return nil, fmt.Errorf("line %d: the %s block is empty", block.line, block.label)
 			}
-			block.der = der
+			block.der = der[:n:n]
 			blocks = append(blocks, *block)
 			block = nil
 			continue
 		}
-		switch {
-		case strings.Contains(text, pemDash):
+		if dashes {
 			return nil, fmt.Errorf("line %d: found another boundary inside the %s block that begins on line %d, expected -----END %[2]s-----", number, block.label, block.line)
-		case strings.Contains(text, ":"):
-			if len(body) > 0 {
-				return nil, fmt.Errorf("line %d: found a header after the beginning of the data in the %s block", number, block.label)
-			}
-			block.headers = append(block.headers, text)
-		default:
-			body = append(body, strings.TrimLeft(text, " \t")...)
 		}
+		if len(body) > 0 {
+			return nil, fmt.Errorf("line %d: found a header after the beginning of the data in the %s block", number, block.label)
+		}
+		block.headers = append(block.headers, string(text))
 	}
 	if block != nil {
 		return nil, fmt.Errorf("line %d: the %s block has no end, expected a line -----END %[2]s-----", block.line, block.label)
@@ -99,23 +110,26 @@ func scanPEM(file []byte) ([]pemBlock, error) {
 	return blocks, nil
 }
 
+// strictBase64 refuses padding bits that are not zero: one form for each value.
+var strictBase64 = base64.StdEncoding.Strict()
+
 // boundaryLabel returns the label of a boundary line, which has been stripped of
 // trailing blanks.
-func boundaryLabel(text, begin string) (string, bool) {
-	rest, ok := strings.CutPrefix(text, begin)
+func boundaryLabel(text []byte, begin string) (string, bool) {
+	rest, ok := bytes.CutPrefix(text, []byte(begin))
 	if !ok {
 		return "", false
 	}
-	label, ok := strings.CutSuffix(rest, pemDash)
-	if !ok || label == "" || len(label) > maxLabel {
+	label, ok := bytes.CutSuffix(rest, []byte(pemDash))
+	if !ok || len(label) == 0 || len(label) > maxLabel {
 		return "", false
 	}
-	for _, c := range []byte(label) {
+	for _, c := range label {
 		if (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != ' ' {
 			return "", false
 		}
 	}
-	return label, true
+	return string(label), true
 }
 
 // maxLabel bounds a label, so that an error that quotes it stays short; the

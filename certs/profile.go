@@ -213,6 +213,9 @@ func noCertificate(single *check.Rule) *check.Report {
 
 // nameText is a DER name for people.
 func nameText(der []byte) string {
+	if id, ok := writtenIdentity(der); ok {
+		return "O=" + Organization + ", OU=" + id.typ.Unit() + ", serialNumber=" + id.id
+	}
 	n, err := name.Parse(der)
 	if err != nil {
 		return "a name that cannot be read"
