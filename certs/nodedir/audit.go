@@ -1,8 +1,10 @@
 package nodedir
 
 import (
+	"bytes"
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"slices"
 	"strings"
@@ -97,9 +99,20 @@ type auditor struct {
 	repairs     []repair
 
 	rows    []indexRow
-	issued  map[certs.Serial]*issued // certs/, as far as it can be read
+	issued  map[certs.Serial]*issued                 // certs/, as far as it can be read
+	byFile  map[[sha256.Size]byte]*certs.Certificate // the same, by the SHA-256 of the file
 	peers   []*auditedPeer
 	subnets map[string]string // subnet given → node id, as db/subnets says
+}
+
+// sameFile returns the certificate in certs/ whose file has this content: what is
+// issued to a peer lies in two places, and is parsed once.
+func (a *auditor) sameFile(file []byte) *certs.Certificate {
+	c := a.byFile[sha256.Sum256(file)]
+	if c == nil || !bytes.Equal(c.File, file) {
+		return nil
+	}
+	return c
 }
 
 // issued is a certificate in certs/.
@@ -107,15 +120,15 @@ type issued struct {
 	rel     string
 	serial  certs.Serial
 	cert    *certs.Certificate
-	row     *indexRow // nil: none
-	checked bool      // judged already, as a peer's certificate
+	sum     [sha256.Size]byte // of the file
+	row     *indexRow         // nil: none
+	checked bool              // judged already, as a peer's certificate
 }
 
 // auditedPeer is a peer's folder and what was found there.
 type auditedPeer struct {
 	*Peer
 	rel    string
-	names  map[string]bool
 	report check.Report
 	// judged is the serial number of the certificate in certs/ that was judged
 	// by judging peercert.crt.

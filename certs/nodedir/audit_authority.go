@@ -2,6 +2,7 @@ package nodedir
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -62,6 +63,7 @@ func (a *auditor) checkIndex() {
 // checkCertificates reads certs/ and compares it with db/index.
 func (a *auditor) checkCertificates() {
 	a.issued = make(map[certs.Serial]*issued)
+	a.byFile = make(map[[sha256.Size]byte]*certs.Certificate)
 	entries, err := os.ReadDir(a.file(dirCerts))
 	if err != nil {
 		a.report.Fail(ruleDirCertificateRow, dirCerts, err.Error(), "a folder with the certificates issued")
@@ -93,6 +95,7 @@ func (a *auditor) checkCertificates() {
 				err = fmt.Errorf("no row in %s for the serial number %s", fileIndex, c.serial)
 			}
 			a.issued[c.serial] = c
+			a.byFile[c.sum] = c.cert
 		}
 		if err != nil {
 			whole = false
@@ -130,14 +133,16 @@ func (a *auditor) readIssuedFile(name string) (*issued, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &issued{rel: path.Join(dirCerts, name), serial: serial, cert: c}, nil
+	return &issued{rel: path.Join(dirCerts, name), serial: serial, cert: c, sum: sha256.Sum256(c.File)}, nil
 }
 
 // compareRows compares each row with its certificate.
 func (a *auditor) compareRows() {
 	agree := true
-	for _, row := range a.rows {
-		if err := a.compareRow(row); err != nil {
+	problems := make([]error, len(a.rows))
+	a.parallel(len(a.rows), func(i int) { problems[i] = a.compareRow(a.rows[i]) })
+	for i, row := range a.rows {
+		if err := problems[i]; err != nil {
 			agree = false
 			a.report.Fail(ruleDirIndexCertificate, fmt.Sprintf("%s:%d", fileIndex, row.Line), err.Error(), "what the certificate says")
 		}

@@ -44,12 +44,20 @@ func (a *auditor) checkManifests() {
 	registered := make(map[string]bool)
 	var unlisted []string
 	current := true
-	for _, p := range a.peers {
-		if p.SubCA == nil || p.Root == nil {
+	same := make([]bool, len(a.peers))
+	a.parallel(len(a.peers), func(i int) {
+		if p := a.peers[i]; p.registered() {
+			same[i] = a.checkManifest(p, app)
+		}
+	})
+	for i, p := range a.peers {
+		if !p.registered() {
 			continue
 		}
 		registered[p.Folder] = true
-		current = a.checkManifest(p, app) && current
+		r.Append("", &p.report)
+		a.repairs = append(a.repairs, p.repairs...)
+		current = same[i] && current
 		if !listed[p.Folder] {
 			current = false
 			unlisted = append(unlisted, p.Folder)
@@ -65,9 +73,12 @@ func (a *auditor) checkManifests() {
 	}
 }
 
+// registered reports whether the peer has what a manifest depends on.
+func (p *auditedPeer) registered() bool { return p.SubCA != nil && p.Root != nil }
+
 // checkManifest compares one peer's manifest.
 func (a *auditor) checkManifest(p *auditedPeer, app string) bool {
-	r := &a.report
+	r := &p.report
 	rel := p.file(peerKustomize)
 	if p.Queues == 0 {
 		r.FailAdvice(ruleDirManifests, rel, "not compared: "+peerQueues+" cannot be read", "the number of queues", "mend "+p.file(peerQueues)+" first")
@@ -84,7 +95,7 @@ func (a *auditor) checkManifest(p *auditedPeer, app string) bool {
 	stale := func(rel, found, expected string, data []byte) {
 		current = false
 		r.Fail(ruleDirManifests, rel, found, expected)
-		a.repairs = append(a.repairs, repair{rel, "it was written anew", func(tx *durable.Tx) { tx.Replace(rel, data, modeFile) }})
+		p.repairs = append(p.repairs, repair{rel, "it was written anew", func(tx *durable.Tx) { tx.Replace(rel, data, modeFile) }})
 	}
 	switch _, err := a.readFile(p.file(peerResources), maxTextFile); {
 	case errors.Is(err, fs.ErrNotExist):

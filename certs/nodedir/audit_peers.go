@@ -28,9 +28,16 @@ func (a *auditor) checkPeers() {
 		a.peers = nil
 		return
 	}
+	results := 0
+	for _, p := range a.peers {
+		results += len(p.report.Results)
+	}
+	a.report.Results = slices.Grow(a.report.Results, results)
 	for _, p := range a.peers {
 		a.report.Append("", &p.report)
+		p.report.Results = nil
 		a.repairs = append(a.repairs, p.repairs...)
+		p.repairs = nil
 		if c := a.issued[p.judged]; c != nil {
 			c.checked = true
 		}
@@ -54,7 +61,7 @@ func (a *auditor) auditPeer(folder string) *auditedPeer {
 	if _, err := certs.ParseNodeID(folder); !passFail(&p.report, ruleDirPeerName, rel, "", err, "a node id") {
 		return p
 	}
-	r := &peerReader{dir: a.Dir, base: rel, peer: p.Peer}
+	r := &peerReader{dir: a.Dir, base: rel, peer: p.Peer, known: a.sameFile}
 	ok := p.take(ruleDirPeerFolder, rel, "a folder that can be read", func() { r.list() })
 	if !ok {
 		return p
@@ -214,17 +221,11 @@ func (a *auditor) checkPeerSubnets(p *auditedPeer, r *peerReader) {
 
 // checkPeerEntries looks at the names and modes in a peer's folder.
 func (a *auditor) checkPeerEntries(p *auditedPeer, r *peerReader) {
-	entries, err := os.ReadDir(a.file(p.rel))
-	if err != nil {
-		p.report.Fail(ruleDirPeerFolder, p.rel, err.Error(), "a folder that can be read")
-		return
-	}
-	p.names = make(map[string]bool, len(entries))
+	entries := r.entries
 	right := a.checkPeerMode(p, p.rel, modeDir)
 	foreign := false
 	for _, e := range entries {
 		name := e.Name()
-		p.names[name] = true
 		if strings.HasPrefix(name, ".") {
 			continue
 		}
@@ -237,8 +238,12 @@ func (a *auditor) checkPeerEntries(p *auditedPeer, r *peerReader) {
 		case name == peerNodeInfo && e.IsDir():
 			right = a.checkPeerMode(p, p.file(name), modeDir) && right
 		case e.Type().IsRegular() && name != peerActive:
-			right = a.checkPeerMode(p, p.file(name), modeFile) && right
-			a.checkPeerNewline(p, name, e)
+			fi, err := e.Info()
+			if err != nil || fi.Mode()&fs.ModeSymlink != 0 {
+				continue // gone, or another thing meanwhile
+			}
+			right = a.checkModeOf(&p.report, &p.repairs, p.file(name), fi, modeFile) && right
+			p.checkNewline(name, fi.Size())
 		}
 	}
 	for _, name := range []string{path.Base(fileManifest), updatedAtName} {
@@ -250,15 +255,15 @@ func (a *auditor) checkPeerEntries(p *auditedPeer, r *peerReader) {
 	if !foreign {
 		p.report.Pass(ruleDirPeerForeign, p.rel, fmt.Sprintf("%d names", len(entries)))
 	}
-	p.HasManifest = p.names[peerKustomize]
-	p.Active = p.names[peerActive]
+	_, p.HasManifest = r.names[peerKustomize]
+	_, p.Active = r.names[peerActive]
 	p.repairs = append(p.repairs, a.findTemporaries(&p.report, p.rel, entries)...)
 	if _, registered := r.names[peerSubCA]; registered {
 		return
 	}
 	clean := true
 	for _, name := range []string{peerKustomize, peerResources} {
-		if p.names[name] {
+		if _, there := r.names[name]; there {
 			clean = false
 			p.report.Fail(ruleDirPeerManifest, p.file(name), "a manifest", "none before the peer is registered")
 		}
@@ -268,9 +273,9 @@ func (a *auditor) checkPeerEntries(p *auditedPeer, r *peerReader) {
 	}
 }
 
-// checkPeerNewline demands that a one-line file is longer than its line. The
-// size says it without reading the file once more.
-func (a *auditor) checkPeerNewline(p *auditedPeer, name string, e fs.DirEntry) {
+// checkNewline demands that a one-line file is longer than its line. The size
+// says it without reading the file once more.
+func (p *auditedPeer) checkNewline(name string, size int64) {
 	line := ""
 	switch name {
 	case peerNodeType:
@@ -284,7 +289,7 @@ func (a *auditor) checkPeerNewline(p *auditedPeer, name string, e fs.DirEntry) {
 	case peerDeactivated:
 		line = p.Deactivated
 	}
-	if fi, err := e.Info(); line != "" && err == nil && fi.Size() == int64(len(line)) {
+	if line != "" && size == int64(len(line)) {
 		p.report.Fail(ruleDirNewline, p.file(name), strconv.Quote(line), "a newline at the end")
 	}
 }

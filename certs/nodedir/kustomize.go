@@ -120,6 +120,9 @@ const resourcesPatch = `# What one stomp-client container of this peer may use. 
 // yamlString returns s as a double-quoted YAML scalar. A JSON string is one,
 // as long as it holds no character that YAML does not allow.
 func yamlString(s string) (string, error) {
+	if !strings.ContainsFunc(s, isNotPlain) {
+		return `"` + s + `"`, nil
+	}
 	if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		return "", fmt.Errorf("found %q, expected printable UTF-8 text: it cannot be written into a Kubernetes manifest", s)
 	}
@@ -130,6 +133,12 @@ func yamlString(s string) (string, error) {
 		return "", err
 	}
 	return strings.TrimSuffix(b.String(), "\n"), nil
+}
+
+// isNotPlain reports whether a character needs a closer look before it stands
+// between double quotes in YAML.
+func isNotPlain(r rune) bool {
+	return r < ' ' || r > '~' || r == '"' || r == '\\'
 }
 
 // appName returns the name of the folder that holds the node directory, after

@@ -1,10 +1,8 @@
 package nodedir
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -98,27 +96,36 @@ func (d *Dir) readFile(rel string, limit int64) ([]byte, error) {
 // bytes. It never waits for a pipe or a device: what cannot be read is an
 // *fs.PathError, also if the system had no complaint.
 func readBounded(path string, limit int64) ([]byte, error) {
-	fi, err := os.Stat(path)
-	if err != nil {
+	// Looked at before it is opened: opening alone makes some devices act, and
+	// anything can be at the end of a link.
+	if err := checkRegular(path, true); err != nil {
 		return nil, err
+	}
+	return readPlain(path, limit, true)
+}
+
+// checkRegular returns an error if what is at path cannot be looked at or is no
+// regular file.
+func checkRegular(path string, follow bool) error {
+	look := os.Lstat
+	if follow {
+		look = os.Stat
+	}
+	fi, err := look(path)
+	if err != nil {
+		return err
 	}
 	if !fi.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("found %s, expected a regular file", kind(fi.Mode()))}
+		return &fs.PathError{Op: "read", Path: path, Err: &notRegularError{fi.Mode()}}
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	var data bytes.Buffer
-	data.Grow(int(min(fi.Size(), limit)) + bytes.MinRead) // so that it is read in one piece
-	if _, err := data.ReadFrom(io.LimitReader(f, limit+1)); err != nil {
-		return nil, err
-	}
-	if int64(data.Len()) > limit {
-		return nil, fmt.Errorf("%s: found more than %d bytes, which is more than such a file may have", path, limit)
-	}
-	return data.Bytes(), nil
+	return nil
+}
+
+// notRegularError says that something is there that is no regular file.
+type notRegularError struct{ mode fs.FileMode }
+
+func (e *notRegularError) Error() string {
+	return fmt.Sprintf("found %s, expected a regular file", kind(e.mode))
 }
 
 // kind says what a file is that is not a regular one.
@@ -141,6 +148,11 @@ func (d *Dir) readLine(rel string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return d.oneLineOf(rel, data)
+}
+
+// oneLineOf returns the line of a one-line file.
+func (d *Dir) oneLineOf(rel string, data []byte) (string, error) {
 	line := strings.TrimRight(string(data), "\n")
 	switch {
 	case line == "":

@@ -173,8 +173,12 @@ type peerReader struct {
 	dir        *Dir
 	base       string // peers/<folder>
 	peer       *Peer
-	names      map[string]fs.FileMode // what is in the folder, by type
+	entries    []fs.DirEntry          // what is in the folder
+	names      map[string]fs.FileMode // the same by name, with its type
 	unreadable error                  // the first thing that the system could not read
+	// known, if not nil, returns the certificate of a file with this content,
+	// or nil: one that has been parsed already.
+	known func(file []byte) *certs.Certificate
 }
 
 // failed notes an error of reading something that is there.
@@ -239,6 +243,7 @@ func (r *peerReader) list() bool {
 		r.failed(err)
 		return false
 	}
+	r.entries = entries
 	r.names = make(map[string]fs.FileMode, len(entries))
 	for _, e := range entries {
 		r.names[e.Name()] = e.Type()
@@ -266,7 +271,7 @@ func (r *peerReader) certificate(name string, required bool) *certs.Certificate 
 	if !r.regular(name, required) {
 		return nil
 	}
-	data, err := r.dir.readFile(path.Join(r.base, name), maxCertFile)
+	data, err := r.plain(name, maxCertFile)
 	if err != nil {
 		r.failed(err)
 		return nil
@@ -274,6 +279,11 @@ func (r *peerReader) certificate(name string, required bool) *certs.Certificate 
 	if len(data) == 0 {
 		r.problem("%s is empty", name)
 		return nil
+	}
+	if r.known != nil {
+		if c := r.known(data); c != nil {
+			return c
+		}
 	}
 	c, err := certs.ParseCertificate(data)
 	if err != nil {
@@ -288,12 +298,23 @@ func (r *peerReader) line(name string, required bool) (string, bool) {
 	if !r.regular(name, required) {
 		return "", false
 	}
-	line, err := r.dir.readLine(path.Join(r.base, name))
+	data, err := r.plain(name, maxLineFile)
+	if err != nil {
+		r.failed(err)
+		return "", false
+	}
+	line, err := r.dir.oneLineOf(path.Join(r.base, name), data)
 	if err != nil {
 		r.failed(err)
 		return "", false
 	}
 	return line, true
+}
+
+// plain reads a file of the folder, and no link: what is there may have come in
+// a stranger's archive, whose links the existing tool unpacks as well.
+func (r *peerReader) plain(name string, limit int64) ([]byte, error) {
+	return readPlain(r.dir.file(path.Join(r.base, name)), limit, false)
 }
 
 // identity reads who the peer is: its root certificate says, and the folder's
@@ -367,8 +388,8 @@ func (r *peerReader) nodeInfo() {
 		return
 	}
 	p := r.peer
-	if r.published(fileUpdatedAt) {
-		if line, err := r.dir.readLine(path.Join(r.base, fileUpdatedAt)); err != nil {
+	if data, ok := r.published(fileUpdatedAt, maxLineFile); ok {
+		if line, err := r.dir.oneLineOf(path.Join(r.base, fileUpdatedAt), data); err != nil {
 			r.failed(err)
 		} else {
 			p.UpdatedAt = line
@@ -377,12 +398,8 @@ func (r *peerReader) nodeInfo() {
 			}
 		}
 	}
-	if !r.published(fileManifest) {
-		return
-	}
-	data, err := r.dir.readFile(path.Join(r.base, fileManifest), maxTextFile)
-	if err != nil {
-		r.failed(err)
+	data, ok := r.published(fileManifest, maxTextFile)
+	if !ok {
 		return
 	}
 	m, report := manifest.Parse(data)
@@ -395,21 +412,19 @@ func (r *peerReader) nodeInfo() {
 	}
 }
 
-// published reports whether a file in nodeinfo/ can be read. The existing tool
-// unpacks the links of a stranger's archive as well: they are not followed.
-func (r *peerReader) published(rel string) bool {
-	fi, err := os.Lstat(r.dir.file(path.Join(r.base, rel)))
+// published reads a file in nodeinfo/, and notes what is wrong with it.
+func (r *peerReader) published(rel string, limit int64) ([]byte, bool) {
+	data, err := r.plain(rel, limit)
+	other := (*notRegularError)(nil)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		r.problem("%s is missing", rel)
+	case errors.As(err, &other):
+		r.problem("%s: found %s, expected a file", rel, kind(other.mode))
 	case err != nil:
 		r.failed(err)
-	case !fi.Mode().IsRegular():
-		r.problem("%s: found %s, expected a file", rel, kind(fi.Mode()))
-	default:
-		return true
 	}
-	return false
+	return data, err == nil
 }
 
 // parseQueues reads the line of queues.txt.

@@ -1,0 +1,30 @@
+//go:build !unix
+
+package nodedir
+
+import (
+	"fmt"
+	"io"
+	"os"
+)
+
+// readPlain reads a whole regular file of at most limit bytes. A link at the end
+// of the path is not followed unless follow is set.
+func readPlain(path string, limit int64, follow bool) ([]byte, error) {
+	if err := checkRegular(path, follow); err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s: found more than %d bytes, which is more than such a file may have", path, limit)
+	}
+	return data, nil
+}
