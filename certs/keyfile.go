@@ -49,7 +49,40 @@ const (
 //
 // What password returns is overwritten with zeros before ParsePrivateKey returns,
 // and so is the decrypted key in its file form; see SECURITY.md for what Go keeps.
+//
+// The key has made a signature that verifies.
 func ParsePrivateKey(file []byte, password func() ([]byte, error)) (crypto.Signer, error) {
+	key, err := readPrivateKey(file, password)
+	if err != nil {
+		return nil, err
+	}
+	if err := trySigning(key); err != nil {
+		return nil, fmt.Errorf("private key: %w", err)
+	}
+	return key, nil
+}
+
+// ParseHandshakeKey is ParsePrivateKey, without a password, for a client that
+// uses its key once: in a TLS handshake, half of whose time a trial signature
+// with an RSA key would take again. The parts of the key are compared with each
+// other all the same, and crypto/rsa verifies each signature before it gives it
+// away. A key whose factors are no primes, which only signing shows, fails then.
+func ParseHandshakeKey(file []byte) (crypto.Signer, error) {
+	key, err := readPrivateKey(file, nil)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := key.(*rsa.PrivateKey); ok {
+		return key, nil
+	}
+	if err := trySigning(key); err != nil {
+		return nil, fmt.Errorf("private key: %w", err)
+	}
+	return key, nil
+}
+
+// readPrivateKey is ParsePrivateKey without the trial signature.
+func readPrivateKey(file []byte, password func() ([]byte, error)) (crypto.Signer, error) {
 	block, err := keyBlock(file)
 	if err != nil {
 		return nil, fmt.Errorf("private key: %w", err)
@@ -77,7 +110,7 @@ func ParsePrivateKey(file []byte, password func() ([]byte, error)) (crypto.Signe
 	if err != nil {
 		return nil, fmt.Errorf("private key: %w", err)
 	}
-	if err := checkPrivateKey(key); err != nil {
+	if err := compareParts(key); err != nil {
 		return nil, fmt.Errorf("private key: %w", err)
 	}
 	return key, nil
@@ -166,6 +199,14 @@ func parseKeyDER(label string, der []byte) (crypto.Signer, error) {
 // checkPrivateKey refuses keys that the profile does not read and keys whose
 // parts do not fit each other.
 func checkPrivateKey(key crypto.Signer) error {
+	if err := compareParts(key); err != nil {
+		return err
+	}
+	return trySigning(key)
+}
+
+// compareParts is checkPrivateKey without signing.
+func compareParts(key crypto.Signer) error {
 	if err := checkPublicKey(key.Public()); err != nil {
 		return err
 	}
@@ -181,7 +222,12 @@ func checkPrivateKey(key crypto.Signer) error {
 	default:
 		return fmt.Errorf("found a key of type %T, expected RSA, or ECDSA on P-256 or P-384", key)
 	}
-	// What it signs must verify: the last word on whether the parts fit.
+	return nil
+}
+
+// trySigning signs something: what a key signs must verify, which is the last
+// word on whether its parts fit.
+func trySigning(key crypto.Signer) error {
 	if _, err := SignDigest(key, sha256.Sum256([]byte("swptpeer: does this key sign"))); err != nil {
 		return fmt.Errorf("the parts of the key do not fit each other: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -309,6 +310,76 @@ func TestKeyWhosePartsDoNotFit(t *testing.T) {
 	e.PublicKey = newEC(elliptic.P256()).PublicKey
 	if err := checkPrivateKey(&e); err == nil {
 		t.Error("an ECDSA key with another public key was accepted")
+	}
+}
+
+// primeOf returns a prime of this many bits.
+func primeOf(t *testing.T, bits int) *big.Int {
+	t.Helper()
+	p, err := rand.Prime(rand.Reader, bits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestKeyOfFactorsThatAreNoPrimes: the parts of such a key fit each other, and
+// what it signs does not verify. ParsePrivateKey finds that out; one that
+// ParseHandshakeKey reads gives no signature away.
+func TestKeyOfFactorsThatAreNoPrimes(t *testing.T) {
+	one := big.NewInt(1)
+	k := &rsa.PrivateKey{PublicKey: rsa.PublicKey{E: 65537}}
+	for k.D == nil {
+		// The second factor: of the first, crypto/rsa makes use as a prime when it
+		// completes the key, and notices.
+		p, q := primeOf(t, MinRSABits/2), new(big.Int).Mul(primeOf(t, MinRSABits/4), primeOf(t, MinRSABits/4))
+		k.N, k.Primes = new(big.Int).Mul(p, q), []*big.Int{p, q}
+		if k.N.BitLen() == MinRSABits {
+			phi := new(big.Int).Mul(new(big.Int).Sub(p, one), new(big.Int).Sub(q, one))
+			k.D = new(big.Int).ModInverse(big.NewInt(int64(k.E)), phi)
+		}
+	}
+	k.Precompute()
+	der, err := x509.MarshalPKCS8PrivateKey(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := pem.EncodeToMemory(&pem.Block{Type: labelPKCS8, Bytes: der})
+	if _, err := ParsePrivateKey(file, nil); err == nil || !strings.Contains(err.Error(), "do not fit each other") {
+		t.Errorf("ParsePrivateKey: found the error %v, expected one that says that the parts do not fit", err)
+	}
+	key, err := ParseHandshakeKey(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := sha256.Sum256(nil)
+	for _, opts := range []crypto.SignerOpts{crypto.SHA256, &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}} {
+		if sig, err := key.Sign(rand.Reader, digest[:], opts); err == nil {
+			t.Errorf("%T: found the signature %x, expected an error", opts, sig)
+		}
+	}
+}
+
+func TestParseHandshakeKey(t *testing.T) {
+	password := []byte("x")
+	encrypted, err := EncryptPrivateKey(modestRSA(), password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ParseHandshakeKey(encrypted); !errors.Is(err, ErrPasswordRequired) {
+		t.Errorf("encrypted: found the error %v, expected ErrPasswordRequired", err)
+	}
+	for _, key := range []crypto.Signer{modestRSA(), newEC(elliptic.P256())} {
+		file, err := EncodePrivateKey(key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := ParseHandshakeKey(file); err != nil || !samePublicKey(got.Public(), key.Public()) {
+			t.Errorf("%T: found %v (%v), expected the key", key, got, err)
+		}
+	}
+	if _, err := ParseHandshakeKey([]byte("no key")); err == nil {
+		t.Error("a file without a key was read")
 	}
 }
 

@@ -3,6 +3,7 @@ package stompcheck_test
 import (
 	"bufio"
 	"context"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -52,6 +53,14 @@ func listen(t testing.TB, handle func(net.Conn)) net.Addr {
 		}
 	}()
 	return ln.Addr()
+}
+
+// mute is a key that looks right and cannot sign, as one whose factors are no
+// primes.
+type mute struct{ crypto.Signer }
+
+func (mute) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	return nil, errors.New("decryption error")
 }
 
 // laxServer speaks TLS as configured, answers CONNECTED, and then does as told
@@ -174,6 +183,9 @@ func TestCauses(t *testing.T) {
 			stompcheck.StageCredentials, stompcheck.CauseOwnKey, ""},
 		{"no certificate", real(), nil, stompcheck.Options{Certificate: tls.Certificate{PrivateKey: reference.KeyPair(t, "ca").PrivateKey}},
 			stompcheck.StageCredentials, stompcheck.CauseOwnKey, ""},
+		{"a key that does not sign", real(), nil, stompcheck.Options{Certificate: tls.Certificate{
+			Certificate: reference.KeyPair(t, "ca").Certificate, PrivateKey: mute{reference.KeyPair(t, "ca").PrivateKey.(crypto.Signer)}}},
+			stompcheck.StageTLS, stompcheck.CauseOwnKey, ""},
 		{"our certificate ended", real(), nil, stompcheck.Options{Now: reference.Clock(time.Date(2027, 12, 1, 0, 0, 0, 0, time.UTC))},
 			stompcheck.StageCredentials, stompcheck.CauseOwnEnded, ""},
 		{"our certificate is not valid yet", real(), nil, stompcheck.Options{Now: reference.Clock(time.Date(2026, 11, 23, 1, 45, 50, 0, time.UTC))},

@@ -2,6 +2,7 @@ package stompcheck
 
 import (
 	"context"
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -35,9 +36,10 @@ type run struct {
 	own         *Diagnosis // what is wrong with our own chain, or nil
 	stopped     StageID    // the stage after which nothing can run
 	interrupted bool
-	proven      bool // a SEND was confirmed
-	sentOwn     bool // the operator's own message was sent, and is not confirmed
-	asked       bool // the server asked for our certificate
+	proven      bool  // a SEND was confirmed
+	sentOwn     bool  // the operator's own message was sent, and is not confirmed
+	asked       bool  // the server asked for our certificate
+	signErr     error // why our key did not sign the handshake
 
 	tls   *tls.Conn
 	state tls.ConnectionState
@@ -207,10 +209,31 @@ func (r *run) dial(ctx context.Context) (string, *failure) {
 	present := conf.GetClientCertificate
 	conf.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		r.asked = true // by the goroutine that does the handshake
-		return present(info)
+		c, err := present(info)
+		if err != nil {
+			return nil, err
+		}
+		shown := *c
+		if key, ok := c.PrivateKey.(crypto.Signer); ok {
+			shown.PrivateKey = notingSigner{key, &r.signErr}
+		}
+		return &shown, nil
 	}
 	r.tls = tls.Client(nc, conf)
 	return "from " + nc.LocalAddr().String(), nil
+}
+
+// notingSigner is a key that notes why it did not sign: the TLS library only says
+// that something failed.
+type notingSigner struct {
+	crypto.Signer
+	err *error
+}
+
+func (n notingSigner) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	signature, err := n.Signer.Sign(rand, digest, opts)
+	*n.err = err
+	return signature, err
 }
 
 // clientTLS is a configuration that judges nothing: the stages after the
@@ -230,6 +253,9 @@ func (r *run) handshake(ctx context.Context) (string, *failure) {
 	limited, cancel := context.WithTimeout(ctx, r.t.o.Timeout)
 	defer cancel()
 	if err := r.tls.HandshakeContext(limited); err != nil {
+		if r.signErr != nil {
+			return "", failed(diagnose(CauseOwnKey), "our private key does not sign the handshake: %v", r.signErr)
+		}
 		d := classifyHandshake(err)
 		if d.Cause == CauseOurCertRefused && r.own != nil {
 			d = r.own

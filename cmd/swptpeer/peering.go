@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -93,8 +94,9 @@ func readManifest(path string) (*manifest.Manifest, error) {
 }
 
 // readServerKeyPair reads a server certificate of ours and its key. That they
-// belong together, and to this node, is for others to judge.
-func (c *call) readServerKeyPair() (tls.Certificate, error) {
+// belong together, and to this node, is for others to judge. parse reads a key
+// that is not encrypted.
+func (c *call) readServerKeyPair(parse func(file []byte) (crypto.Signer, error)) (tls.Certificate, error) {
 	certPath, keyPath := c.cli.String("cert"), c.cli.String("key")
 	cert, err := c.readCertificate(certPath)
 	if err != nil {
@@ -105,7 +107,7 @@ func (c *call) readServerKeyPair() (tls.Certificate, error) {
 		return tls.Certificate{}, err
 	}
 	defer clear(data)
-	key, err := certs.ParsePrivateKey(data, nil)
+	key, err := parse(data)
 	switch {
 	case errors.Is(err, certs.ErrPasswordRequired):
 		return tls.Certificate{}, withHint(&unreadable{fmt.Errorf("%s: found an encrypted key, expected the key of a server: servers read keys that are not encrypted", keyPath)},

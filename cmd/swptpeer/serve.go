@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"crypto"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -72,7 +73,7 @@ func runServe(c *call) error {
 	if err != nil {
 		return err
 	}
-	own, err := c.readServerKeyPair()
+	own, err := c.readServerKeyPair(func(file []byte) (crypto.Signer, error) { return certs.ParsePrivateKey(file, nil) })
 	if err != nil {
 		return err
 	}

@@ -246,7 +246,7 @@ func (c *call) stompcheck() ([]*peerCheck, error) {
 	if err != nil {
 		return nil, err
 	}
-	if plan.options.Certificate, err = c.readServerKeyPair(); err != nil {
+	if plan.options.Certificate, err = c.readServerKeyPair(certs.ParseHandshakeKey); err != nil {
 		return nil, err
 	}
 	d, err := c.openDir()
