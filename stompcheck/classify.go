@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"unicode/utf8"
 
 	"github.com/swaptacular/swptpeer/stompcheck/frame"
 )
@@ -18,11 +19,16 @@ import (
 // maxQuote bounds what is quoted of a stranger's text.
 const maxQuote = 200
 
-// quote shows text that came from a stranger: escaped, and bounded.
+// quote shows text that came from a stranger: escaped, and bounded, but not cut
+// within a character.
 func quote(s string) string {
 	cut := ""
 	if len(s) > maxQuote {
-		s, cut = s[:maxQuote], "…"
+		n := maxQuote
+		for n > maxQuote-utf8.UTFMax && !utf8.RuneStart(s[n]) {
+			n--
+		}
+		s, cut = s[:n], "…"
 	}
 	return fmt.Sprintf("%q%s", s, cut)
 }
@@ -195,6 +201,9 @@ func classifyError(e *event, sent bool) *Diagnosis {
 	detail := "the server said " + quote(message)
 	if body := strings.TrimSpace(e.body); body != "" && e.get("receipt-id") == "" {
 		detail += ": " + quote(body)
+	}
+	if e.flaw != "" {
+		detail += "; its ERROR is not one of STOMP 1.2: " + e.flaw
 	}
 	text := strings.ToLower(message)
 	for _, known := range serverTexts {

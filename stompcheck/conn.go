@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,6 +25,7 @@ type event struct {
 	command string
 	headers []frame.Header
 	body    string
+	flaw    string // what is wrong with an ERROR that is no frame of STOMP 1.2
 	err     error
 }
 
@@ -83,6 +85,9 @@ func (c *conn) read() {
 	for {
 		f, err := r.Next()
 		if err != nil {
+			if e, ok := flawedError(r, err); ok && !c.post(e) {
+				return
+			}
 			c.post(event{err: err})
 			return
 		}
@@ -97,6 +102,27 @@ func (c *conn) read() {
 			return
 		}
 	}
+}
+
+// flawedError makes of an ERROR that cannot be read what it can: a server that
+// explains itself at too great a length, or not in UTF-8, is still to be heard.
+func flawedError(r *frame.Reader, err error) (e event, ok bool) {
+	var syntax *frame.SyntaxError
+	var limit *frame.LimitError
+	f, rest := r.Unfinished()
+	if f.Command != frame.Error || !errors.As(err, &syntax) && !errors.As(err, &limit) {
+		return event{}, false
+	}
+	e = event{command: f.Command, flaw: strings.TrimPrefix(err.Error(), "stomp: ")}
+	for k, v := range f.Headers() {
+		e.headers = append(e.headers, frame.Header{Key: k, Value: v})
+	}
+	if text, isMessage := strings.CutPrefix(string(rest), "message:"); isMessage {
+		e.headers = append(e.headers, frame.Header{Key: "message", Value: text})
+	} else {
+		e.body = string(rest)
+	}
+	return e, true
 }
 
 func (c *conn) post(e event) bool {

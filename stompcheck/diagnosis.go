@@ -48,6 +48,9 @@ var (
 	CauseManifest = &Cause{"manifest", Theirs, Refused,
 		"the peer's servers manifest, nodeinfo/stomp.toml, cannot be used",
 		"ask the peer for a new info-bundle and give it to: swptpeer peer sign"}
+	CauseOwnManifest = &Cause{"own-manifest", Ours, Local,
+		"this node's copy of the peer's servers manifest, nodeinfo/stomp.toml in the peer's folder, is not there or cannot be read",
+		"look at that file and who may read it; the peer's info-bundle has another copy: give it to swptpeer peer sign"}
 	CauseDeactivatedByUs = &Cause{"deactivated-by-us", Ours, Refused,
 		"this node has deactivated the peer",
 		"a deactivated peer never comes back; name another one"}
@@ -175,7 +178,7 @@ var (
 // Causes lists every cause that a report may name.
 func Causes() []*Cause {
 	return []*Cause{
-		CauseManifest, CauseDeactivatedByUs,
+		CauseManifest, CauseOwnManifest, CauseDeactivatedByUs,
 		CauseOwnKey, CauseOwnEnded, CauseOwnNotYet, CauseOwnNoIntermediate, CauseOwnChain, CauseClock,
 		CauseNoSuchName, CauseDNS, CauseConnectionRefused, CauseConnectTimeout, CauseUnreachable,
 		CauseTLSTimeout, CauseTLSClosed, CausePlainSTOMP, CauseHTTP, CauseNotTLS, CauseTLSVersion, CauseTLSAlert,

@@ -17,6 +17,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -176,6 +177,11 @@ func TestCauses(t *testing.T) {
 			p.Manifest, p.ManifestErr = nil, errors.New("stomp.toml: servers: missing")
 		},
 			stompcheck.Options{}, stompcheck.StageManifest, stompcheck.CauseManifest, ""},
+		{"our copy of the manifest is missing", real(), func(p *stompcheck.Peering) {
+			_, err := os.Open(filepath.Join(t.TempDir(), "stomp.toml"))
+			p.Manifest, p.ManifestErr = nil, err
+		},
+			stompcheck.Options{}, stompcheck.StageManifest, stompcheck.CauseOwnManifest, ""},
 		{"deactivated by us", real(), func(p *stompcheck.Peering) { p.Deactivated = true },
 			stompcheck.Options{}, stompcheck.StageManifest, stompcheck.CauseDeactivatedByUs, ""},
 		{"key of another certificate", real(), nil,
@@ -250,6 +256,27 @@ func TestCauses(t *testing.T) {
 		{"late end", connected(func(tc *tls.Conn) {}), nil, stompcheck.Options{}, stompcheck.StageLinger, stompcheck.CauseSTOMPClosed, ""},
 		{"ERROR with escapes for a terminal", connected(say(errorText("\x1b[31mno"))), nil,
 			stompcheck.Options{}, stompcheck.StageLinger, stompcheck.CauseError, `\x1b[31mno`},
+		{"ERROR of many words", connected(say(errorText("not you! " + strings.Repeat("word ", 10_000)))), nil,
+			stompcheck.Options{}, stompcheck.StageLinger, stompcheck.CauseError, `"not you! word word`},
+		{"ERROR with a known text and many words", connected(say(errorText("Unknown peer serial number. " + strings.Repeat("word ", 10_000)))), nil,
+			stompcheck.Options{}, stompcheck.StageLinger, stompcheck.CauseNotWelcome, "more than 32768 bytes of headers"},
+		{"ERROR with a long body", connected(say("ERROR\nmessage:no\n\nbecause" + strings.Repeat(" of", 50_000) + "\x00")), nil,
+			stompcheck.Options{}, stompcheck.StageLinger, stompcheck.CauseError, `the server said "no": "because of`},
+		{"ERROR with a body of a great length", connected(say("ERROR\nmessage:no\ncontent-length:10000000\n\nbecause of")), nil,
+			stompcheck.Options{}, stompcheck.StageLinger, stompcheck.CauseError, `the server said "no"`},
+		{"ERROR in Latin-1", connected(say(errorText("acc\xe8s refus\xe9 \x1b[31m"))), nil,
+			stompcheck.Options{}, stompcheck.StageLinger, stompcheck.CauseError, `"acc\xe8s refus\xe9 \x1b[31m"; its ERROR is not one of STOMP 1.2: `},
+		{"ERROR in Latin-1 in place of CONNECTED", listen(t, func(nc net.Conn) {
+			tc := tls.Server(nc, good)
+			bufio.NewReader(tc).ReadByte()
+			say(errorText("access refused for user \xe9"))(tc)
+			tc.CloseWrite()
+			io.Copy(io.Discard, tc)
+		}), nil, stompcheck.Options{}, stompcheck.StageConnect, stompcheck.CauseLogin, `\xe9`},
+		{"ERROR in Latin-1 for a message", connected(afterSend("ERROR\nreceipt-id:%s\nmessage:refus\xe9\n\n\x00")), nil,
+			probe, stompcheck.StageProbe, stompcheck.CauseMessage, `refus\xe9`},
+		{"not UTF-8, and no ERROR", connected(say("MESSAGE\nmessage:refus\xe9\n\n\x00")), nil,
+			stompcheck.Options{}, stompcheck.StageLinger, stompcheck.CauseNoSTOMP, ""},
 		{"a RECEIPT that nobody asked for", connected(say("RECEIPT\nreceipt-id:7\n\n\x00")), nil,
 			stompcheck.Options{}, stompcheck.StageLinger, stompcheck.CauseReceipt, ""},
 		{"HTTP over TLS", listen(t, func(nc net.Conn) {
@@ -431,6 +458,42 @@ func TestPeerCertificates(t *testing.T) {
 			r := run(t, peering(t, "ca", "aa", addr), stompcheck.Options{Certificate: reference.KeyPair(t, "ca")})
 			if f := r.Failures(); len(f) != 1 || f[0].ID != stompcheck.StageChain || f[0].Diagnosis.Cause != tt.cause {
 				t.Errorf("expected the cause %s:\n%s", tt.cause.ID, dump(r))
+			}
+		})
+	}
+}
+
+// TestEscapesWarning: values that servers read in different ways are named, and
+// not shown.
+func TestEscapesWarning(t *testing.T) {
+	text := func(s string) *string { return &s }
+	for _, tt := range []struct {
+		name            string
+		host            string
+		login, passcode *string
+		want            string // "" if nothing is said
+	}{
+		{"nothing", "/", text("guest"), text("pass word=%/"), ""},
+		{"no login", "/", nil, nil, ""},
+		{"a colon in the host", "a:b", nil, nil, " in host:"},
+		{"a backslash in the login", "/", text(`a\b`), text("x"), " in login:"},
+		{"a colon in the passcode", "/", text("guest"), text("secret:word"), " in passcode:"},
+		{"a line end in the passcode", "/", text("guest"), text("secret\nword"), " in passcode:"},
+		{"all three", ":", text(":"), text("\r"), " in host and login and passcode:"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			addr, _ := serve(t, serverConfig(t, "aa"))
+			p := peering(t, "ca", "aa", addr)
+			p.Manifest.Host, p.Manifest.Login, p.Manifest.Passcode = tt.host, tt.login, tt.passcode
+			for _, o := range []stompcheck.Options{{}, {Server: &p.Manifest.Servers[0]}} {
+				o.Certificate = reference.KeyPair(t, "ca")
+				found := run(t, p, o).Common[0].Found
+				if _, warning, ok := strings.Cut(found, "; warning: "); ok != (tt.want != "") || !strings.Contains(warning, tt.want) {
+					t.Errorf("found %q, expected the warning %q", found, tt.want)
+				}
+				if strings.Contains(found, "word") {
+					t.Errorf("found %q, which shows a passcode", found)
+				}
 			}
 		})
 	}

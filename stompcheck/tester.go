@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -103,15 +104,21 @@ func (t *Tester) common(rep *Report) (own *Diagnosis, ok bool) {
 		add(Stage{ID: StageCredentials, Outcome: check.Skipped, StoppedBy: StageManifest})
 		return nil, false
 	case t.o.Server != nil && t.p.Manifest != nil:
-		add(Stage{ID: StageManifest, Outcome: check.Passed, Found: "only " + t.o.Server.String() + ", as asked"})
+		add(Stage{ID: StageManifest, Outcome: check.Passed, Found: "only " + t.o.Server.String() + ", as asked" + escapesWarning(t.p.Manifest)})
 	case t.p.Manifest == nil:
 		what := "no manifest"
 		if t.p.ManifestErr != nil {
 			what = t.p.ManifestErr.Error()
 		}
-		add(Stage{ID: StageManifest, Outcome: check.Failed, Found: what, Diagnosis: diagnose(CauseManifest)})
+		cause := CauseManifest
+		// A file that is not there, or that we may not read, is no fault of who
+		// wrote it.
+		if _, ok := errors.AsType[*fs.PathError](t.p.ManifestErr); ok {
+			cause = CauseOwnManifest
+		}
+		add(Stage{ID: StageManifest, Outcome: check.Failed, Found: what, Diagnosis: diagnose(cause)})
 	default:
-		add(Stage{ID: StageManifest, Outcome: check.Passed, Found: count(len(t.servers()), "server") + ", host " + quote(t.p.Manifest.Host) + ", destination " + quote(t.p.Manifest.Destination)})
+		add(Stage{ID: StageManifest, Outcome: check.Passed, Found: count(len(t.servers()), "server") + ", host " + quote(t.p.Manifest.Host) + ", destination " + quote(t.p.Manifest.Destination) + escapesWarning(t.p.Manifest)})
 	}
 	start := time.Now()
 	rep.OwnEnds = ends(t.o.Certificate)
@@ -122,6 +129,26 @@ func (t *Tester) common(rep *Report) (own *Diagnosis, ok bool) {
 	}
 	add(Stage{ID: StageCredentials, Outcome: check.Passed, Took: time.Since(start), Found: "our chain holds in the peer's eyes, until " + stamp(rep.OwnEnds)})
 	return nil, t.p.Manifest != nil
+}
+
+// escapesWarning names the values for STOMP and CONNECT that servers read in
+// different ways: those in which STOMP 1.2 escapes characters, but not in
+// CONNECT, and which some servers unescape there too or refuse. It is a reason
+// for which a login may fail; the values themselves may be secrets.
+func escapesWarning(m *manifest.Manifest) string {
+	var names []string
+	for _, v := range []struct {
+		name  string
+		value *string
+	}{{"host", &m.Host}, {"login", m.Login}, {"passcode", m.Passcode}} {
+		if v.value != nil && strings.ContainsAny(*v.value, ":\\\r\n") {
+			names = append(names, v.name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "; warning: found a colon, backslash or line end in " + strings.Join(names, " and ") + ": servers disagree on how that is written in STOMP and CONNECT"
 }
 
 // ends is when a certificate ends; the zero time if it cannot be read.

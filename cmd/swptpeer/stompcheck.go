@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"math"
 	"net/netip"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -64,19 +66,19 @@ func stompcheckCommand() *command {
 			serverKeyFlags(),
 			&cli.StringFlag{Name: "server", Usage: "test `HOST:PORT` instead of the servers in the peer's manifest"},
 			&cli.StringFlag{Name: "parallel", Value: "1", Usage: fmt.Sprintf("`N` connections to a peer at a time, 1 to %d", stompcheck.MaxParallel)},
-			&cli.StringFlag{Name: "timeout", Value: stompcheck.DefaultTimeout.String(), Usage: "each stage may take `TIME`"},
+			&cli.StringFlag{Name: "timeout", Value: stompcheck.DefaultTimeout.String(), Usage: "each stage may take `TIME`; with --count, the wait for each next receipt"},
 			&cli.StringFlag{Name: "linger", Value: stompcheck.DefaultLinger.String(), Usage: "wait `TIME` for a late refusal"},
 			&cli.StringFlag{Name: "probe", Category: categoryProbe, Value: "none",
 				Usage: "send `none|smp|FILE`: nothing, a harmless message of SMP, or the message in a file, which may move money"},
 			&cli.StringFlag{Name: "message-type", Category: categoryProbe, Usage: "the message in FILE is an SMP message of type `T`"},
 			&cli.StringFlag{Name: "content-type", Category: categoryProbe, Value: smp.ContentType, Usage: "the message in FILE is `TYPE`"},
-			&cli.StringFlag{Name: "count", Category: categoryProbe, Usage: "send `N` harmless messages to each address, and measure"},
+			&cli.StringFlag{Name: "count", Category: categoryProbe, Usage: "send `N` harmless messages to each address (so N times the addresses in all), and measure"},
 			&cli.StringFlag{Name: "window", Category: categoryProbe, Usage: fmt.Sprintf("with --count: at most `N` messages are unconfirmed (default: %d)", stompcheck.DefaultWindow)},
 			&cli.StringFlag{Name: "rate", Category: categoryProbe, Usage: "with --count: at most `R` messages a second"},
 			&cli.BoolFlag{Name: "negative", Category: categoryMore,
 				Usage: "also try what the peer must refuse: TLS 1.2, no certificate, none of the peer's own, a stranger's (four more connections to each address)"},
 			&cli.StringFlag{Name: "soak", Category: categoryMore, Usage: "keep each connection for `TIME` and watch its heart-beats"},
-			&cli.StringFlag{Name: "watch", Category: categoryMore, Usage: "test again every `TIME`, with a line for each round, until interrupted"},
+			&cli.StringFlag{Name: "watch", Category: categoryMore, Usage: "test again every `TIME`, with a line for each round, until interrupted; each round reads the node directory and the server certificate anew"},
 			dirFlag(), yesFlag(), formatFlag("text", "json", "junit", "prometheus", "nagios"), quietFlag(), noColorFlag()),
 		sub: []*command{serveCommand()},
 		run: runStompcheck,
@@ -264,12 +266,9 @@ func (c *call) stompcheck() ([]*peerCheck, error) {
 	}
 	// With --watch a line a round is all that is shown.
 	show := &stageProgress{progress: newProgress(c.err, c.quiet || plan.watch > 0)}
-	var checks []*peerCheck
-	for _, p := range peers {
-		checks = append(checks, newPeerCheck(d, p, plan.options, show))
-	}
+	checks := newPeerChecks(d, peers, plan.options, show)
 	if plan.watch > 0 {
-		return checks, c.watchPeers(checks, plan, show)
+		return checks, c.watchPeers(d, checks, plan, show)
 	}
 	var finished func(*peerCheck)
 	if c.text() {
@@ -433,6 +432,14 @@ func newPeerCheck(d *nodedir.Dir, p *nodedir.Peer, o stompcheck.Options, show *s
 	return check
 }
 
+func newPeerChecks(d *nodedir.Dir, peers []*nodedir.Peer, o stompcheck.Options, show *stageProgress) []*peerCheck {
+	var checks []*peerCheck
+	for _, p := range peers {
+		checks = append(checks, newPeerCheck(d, p, o, show))
+	}
+	return checks
+}
+
 // status is the exit status that follows from the test of this peer alone.
 func (p *peerCheck) status() int {
 	if p.err != nil {
@@ -536,8 +543,11 @@ func shortID(id string) string {
 	return id
 }
 
-// watchPeers tests in rounds until it is interrupted.
-func (c *call) watchPeers(checks []*peerCheck, plan *stompPlan, show *stageProgress) error {
+// watchPeers tests in rounds until it is interrupted. Each round after the first
+// reads the directory and the server certificate anew: peers are registered,
+// updated and deactivated meanwhile, and certificates renewed. What cannot be
+// read then is as it was before.
+func (c *call) watchPeers(d *nodedir.Dir, checks []*peerCheck, plan *stompPlan, show *stageProgress) error {
 	tick := time.NewTicker(plan.watch)
 	defer tick.Stop()
 	for round := 1; ; round++ {
@@ -551,10 +561,33 @@ func (c *call) watchPeers(checks []*peerCheck, plan *stompPlan, show *stageProgr
 		}
 		select {
 		case <-c.ctx.Done():
-			return context.Cause(c.ctx)
+			// There is nothing to repeat: a watch has no other end.
+			return &tested{&reported{"interrupted"}, statusInterrupted}
 		case <-tick.C:
 		}
+		if own, err := c.rereadServerKeyPair(plan.options.Certificate); err == nil {
+			plan.options.Certificate = own
+		} else if c.ctx.Err() == nil {
+			c.err.warningLine(err.Error() + "; the round uses what was read before")
+		}
+		peers, err := c.stompPeers(d)
+		if err == nil {
+			checks = newPeerChecks(d, peers, plan.options, show)
+		} else if c.ctx.Err() == nil {
+			c.err.warningLine(err.Error() + "; the round tests the peers of the round before")
+		}
 	}
+}
+
+// rereadServerKeyPair reads the server certificate and its key again if they come
+// from files: a pipe gives what it has once.
+func (c *call) rereadServerKeyPair(before tls.Certificate) (tls.Certificate, error) {
+	for _, flag := range []string{"cert", "key"} {
+		if st, err := os.Stat(c.cli.String(flag)); err == nil && !st.Mode().IsRegular() {
+			return before, nil
+		}
+	}
+	return c.readServerKeyPair(certs.ParseHandshakeKey)
 }
 
 // printRound prints the one line of a round.

@@ -349,3 +349,32 @@ func ExampleAppend() {
 	// Output:
 	// "DISCONNECT\nreceipt:a\\cb\n\n\x00" <nil>
 }
+
+func TestUnfinished(t *testing.T) {
+	lim := Limits{HeaderLines: 2, HeaderField: 600, Headers: 1200, Body: 8}
+	long := strings.Repeat("x", 2*maxRest)
+	for _, tt := range []struct{ name, in, command, header, rest string }{
+		{"no command", "HELLO\n\n\x00", "", "", ""},
+		{"a header not in UTF-8", "ERROR\na:1\nmessage:\xff\n\n\x00", Error, "1", "message:\xff"},
+		{"an undefined escape", "ERROR\na:1\nb:\\q\n\n\x00", Error, "1", `b:\q`},
+		{"a long value", "ERROR\na:1\nb:" + long[:601] + "\n\n\x00", Error, "1", "b:" + long[:maxRest-2]},
+		{"long headers", "ERROR\na:1\nb:" + strings.Repeat("x", 9000) + "\n\n\x00", Error, "1", "b:" + long[:maxRest-2]},
+		{"many headers", "ERROR\na:1\nb:2\nc:3\n\n\x00", Error, "1", "c:3"},
+		{"a long body", "ERROR\na:1\n\n123456789\x00", Error, "1", "123456789\x00"},
+		{"a very long body", "ERROR\na:1\n\n" + strings.Repeat("x", 9000) + "\x00", Error, "1", long[:maxRest]},
+		{"a body of great length", "ERROR\na:1\ncontent-length:9\n\n1234", Error, "1", "1234"},
+		{"no text after another", "SEND\na:1\n\n\x00HELLO\n", "", "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := NewReader(strings.NewReader(tt.in), lim)
+			var err error
+			for err == nil {
+				_, err = r.Next()
+			}
+			f, rest := r.Unfinished()
+			if v, _ := f.Get("a"); f.Command != tt.command || v != tt.header || string(rest) != tt.rest {
+				t.Errorf("found %q, %q, %q, expected %q, %q, %q (%v)", f.Command, v, rest, tt.command, tt.header, tt.rest, err)
+			}
+		})
+	}
+}

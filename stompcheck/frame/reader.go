@@ -17,8 +17,12 @@ type Reader struct {
 	frame Frame
 	line  []byte // the rest of a line that did not fit into r's buffer
 	body  []byte
+	rest  []byte // where the reading of a frame ended with an error
 	err   error
 }
+
+// maxRest bounds what is kept of the text in which an error lies.
+const maxRest = 500
 
 // readBuffer is the size of the buffer below a Reader: a few small frames.
 const readBuffer = 4096
@@ -46,6 +50,18 @@ func (r *Reader) Next() (*Frame, error) {
 		return nil, err
 	}
 	return &r.frame, nil
+}
+
+// Unfinished returns, after an error of Next inside a frame, what was read of
+// it: its command ("" if that was not read) and the headers before the error,
+// and the beginning of the text in which the error lies: a header line as it was
+// written, or a body. It is for saying what the other side meant.
+func (r *Reader) Unfinished() (f *Frame, rest []byte) { return &r.frame, r.rest }
+
+// failIn notes where an error lies.
+func (r *Reader) failIn(text []byte, err error) error {
+	r.rest = bytes.Clone(text[:min(len(text), maxRest)])
+	return err
 }
 
 func (r *Reader) next() error {
@@ -91,7 +107,7 @@ func (r *Reader) skipLineEnds() error {
 
 func (r *Reader) readFrame() error {
 	f := &r.frame
-	f.headers, f.text, f.Body = f.headers[:0], f.text[:0], nil
+	f.Command, f.headers, f.text, f.Body = "", f.headers[:0], f.text[:0], nil
 
 	line, _, err := r.readLine(maxCommand+len("\r\n"), "bytes of a command")
 	if err != nil && !isLimit(err) {
@@ -108,17 +124,17 @@ func (r *Reader) readFrame() error {
 			if errors.As(err, &tooLong) {
 				tooLong.Limit = r.lim.Headers
 			}
-			return err
+			return r.failIn(line, err)
 		}
 		total += n
 		if len(line) == 0 {
 			break
 		}
 		if len(f.headers) == r.lim.HeaderLines {
-			return &LimitError{"header lines", r.lim.HeaderLines}
+			return r.failIn(line, &LimitError{"header lines", r.lim.HeaderLines})
 		}
 		if err := r.addHeader(line); err != nil {
-			return err
+			return r.failIn(line, err)
 		}
 	}
 	return r.readBody()
@@ -224,7 +240,9 @@ func (r *Reader) readBody() error {
 	if v, ok := r.frame.get("content-length"); ok {
 		n, err := parseLength(v, r.lim.Body)
 		if err != nil {
-			return err
+			// What there is of the body; more is not waited for.
+			body, _ := r.r.Peek(min(r.r.Buffered(), maxRest))
+			return r.failIn(body, err)
 		}
 		if cap(r.body) < n {
 			r.body = make([]byte, n)
@@ -247,7 +265,7 @@ func (r *Reader) readBody() error {
 	for {
 		part, err := r.r.ReadSlice(0)
 		if len(r.body)+len(part) > r.lim.Body+1 {
-			return &LimitError{"bytes of a body", r.lim.Body}
+			return r.failIn(append(r.body, part...), &LimitError{"bytes of a body", r.lim.Body})
 		}
 		r.body = append(r.body, part...)
 		if err == bufio.ErrBufferFull {
