@@ -21,13 +21,23 @@ type header struct {
 	usize   int64
 	offset  int64
 	extra   extraFields
-	madeBy  uint8  // host system
+	madeBy  uint16 // host system in the upper byte, version in the lower
 	attrs   uint32 // external attributes
 	dataOff int64  // set when the local header was read
 }
 
 // where is the entry for a report.
 func (h *header) where() string { return place{entry: h}.String() }
+
+// host is the system that the entry was made on.
+func (h *header) host() uint8 { return uint8(h.madeBy >> 8) }
+
+// converted reports whether Info-ZIP's unzip takes the name for one in the code page of MS-DOS,
+// whatever the UTF-8 flag says: all of MS-DOS (Python's zipfile on Windows is such a writer), and
+// version 5.0 of its own NTFS.
+func (h *header) converted() bool {
+	return h.host() == hostFAT || h.madeBy == hostInfoNTFS<<8|50
+}
 
 func (h *header) isFolder() bool { return strings.HasSuffix(h.name, "/") }
 
@@ -86,7 +96,7 @@ func (o *opener) parseHeader(b []byte, nameLen, extraLen, index int, e ends) (*h
 	h := &header{
 		index:  index,
 		name:   string(name),
-		madeBy: b[5],
+		madeBy: le.Uint16(b[4:]),
 		flags:  le.Uint16(b[8:]),
 		method: le.Uint16(b[10:]),
 		time:   le.Uint16(b[12:]),
@@ -94,9 +104,7 @@ func (o *opener) parseHeader(b []byte, nameLen, extraLen, index int, e ends) (*h
 		crc:    le.Uint32(b[16:]),
 		attrs:  le.Uint32(b[38:]),
 	}
-	if v := b[6]; v > maxVersion {
-		rec.fail(ruleVersion, h.where(), fmt.Sprintf("version needed %d.%d", v/10, v%10), fmt.Sprintf("at most %d.%d", maxVersion/10, maxVersion%10))
-	}
+	checkVersion(rec, place{entry: h}, le.Uint16(b[6:]))
 	checkComment(rec, place{entry: h}, b[directoryHeaderLen+nameLen+extraLen:])
 	checkFlags(rec, place{entry: h}, h.flags, h.method)
 
@@ -128,6 +136,21 @@ func (o *opener) parseHeader(b []byte, nameLen, extraLen, index int, e ends) (*h
 	}
 	checkAttributes(rec, h)
 	return h, true
+}
+
+// checkVersion applies the rule for the version needed to extract. APPNOTE
+// 4.4.3.1 maps it "as above", that is, like the version made by in 4.4.2: the
+// lower byte is the version, the upper one a host system. No writer in use
+// sets the upper byte. Info-ZIP's unzip asks before it extracts, or leaves
+// out, what needs VMS (2); other readers do not look at it.
+func checkVersion(rec *recorder, where place, v uint16) {
+	version, host := v&0xff, v>>8
+	switch {
+	case host != 0:
+		rec.fail(ruleVersion, where.String(), fmt.Sprintf("version needed %d.%d on host system %d (%#04x)", version/10, version%10, host, v), "no host system (an upper byte of 0)")
+	case version > maxVersion:
+		rec.fail(ruleVersion, where.String(), fmt.Sprintf("version needed %d.%d", version/10, version%10), fmt.Sprintf("at most %d.%d", maxVersion/10, maxVersion%10))
+	}
 }
 
 // checkFlags applies the rules for flags and methods, which are the same for
@@ -178,10 +201,10 @@ var unixTypes = map[uint32]string{
 // looked at whatever the host system is, because programs do so that
 // extract.
 func checkAttributes(rec *recorder, h *header) {
-	switch h.madeBy {
+	switch h.host() {
 	case hostFAT, hostUnix, hostNTFS, hostInfoNTFS, hostVFAT, hostDarwin:
 	default:
-		rec.fail(ruleHost, h.where(), fmt.Sprintf("host system %d", h.madeBy), "0, 3, 10, 11, 14 or 19")
+		rec.fail(ruleHost, h.where(), fmt.Sprintf("host system %d", h.host()), "0, 3, 10, 11, 14 or 19")
 	}
 	mode := h.attrs >> 16
 	if mode&unixSpecial != 0 {

@@ -167,8 +167,8 @@ func (o *opener) readEnd64(tail []byte, tailOff int64, e *ends) (start int, ok b
 		rec.fail(ruleZip64, where, fmt.Sprintf("a length of %d", n), fmt.Sprintf("%d", endRecord64Len-12))
 		return 0, false
 	}
-	if v := end[14]; v > maxVersion {
-		rec.fail(ruleZip64, where, fmt.Sprintf("version needed %d", v), fmt.Sprintf("at most %d", maxVersion))
+	if v := le.Uint16(end[14:]); v > maxVersion {
+		rec.fail(ruleZip64, where, fmt.Sprintf("version needed %#04x", v), fmt.Sprintf("at most %#04x", maxVersion))
 	}
 	if disk, dirDisk := le.Uint32(end[16:]), le.Uint32(end[20:]); disk != 0 || dirDisk != 0 {
 		rec.fail(ruleDisk, where, fmt.Sprintf("disk %d, central directory on disk %d", disk, dirDisk), "0 and 0")

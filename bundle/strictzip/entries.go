@@ -67,7 +67,7 @@ func (o *opener) readLocal(s *stream, sp span) (descLen int, wide, ok bool) {
 		return 0, false, false
 	}
 	var (
-		version  = b[4]
+		version  = le.Uint16(b[4:])
 		flags    = le.Uint16(b[6:])
 		method   = le.Uint16(b[8:])
 		dosTime  = le.Uint16(b[10:])
@@ -93,9 +93,7 @@ func (o *opener) readLocal(s *stream, sp span) (descLen int, wide, ok bool) {
 	if name := b[:nameLen]; string(name) != sp.name {
 		differs("name", quote(string(name)), quote(sp.name))
 	}
-	if version > maxVersion {
-		rec.fail(ruleVersion, where.String(), fmt.Sprintf("version needed %d.%d", version/10, version%10), fmt.Sprintf("at most %d.%d", maxVersion/10, maxVersion%10))
-	}
+	checkVersion(rec, where, version)
 	checkFlags(rec, where, flags, method)
 	hasDescriptor := flags&flagDescriptor != 0
 	// A flag for a descriptor may be missing in the central directory, whose readers do not need it.

@@ -303,6 +303,7 @@ func TestOddButAccepted(t *testing.T) {
 		"descriptor without signature":       one(member{name: "a", content: "x", descriptor: "32nosig"}),
 		"64-bit descriptor":                  one(member{name: "a", content: "x", descriptor: "64", localExtra: extra(1)}),
 		"64-bit descriptor, no signature":    one(member{name: "a", content: "x", descriptor: "64nosig", localExtra: extra(1)}),
+		"local zip64 before a descriptor":    one(member{name: "a", content: "x", descriptor: "64", localExtra: extra(1, u64(1, 1)...), local: func(h []byte) { set32(18, math.MaxUint32)(h); set32(22, math.MaxUint32)(h) }}),
 		"local sizes before a descriptor":    one(member{name: "a", content: "x", descriptor: "32", local: set32(22, 1)}),
 		"flag of descriptor only local":      one(member{name: "a", content: "x", descriptor: "32", central: set16(8, 0)}),
 		"zip64 defers the offset":            one(member{name: "a", content: "x", extra: nil, central: nil}).withCentralZip64(),

@@ -32,7 +32,7 @@ func CheckName(name string) error {
 
 // nameRules are the rules that nameFaults applies.
 var nameRules = []*rule{
-	ruleEncoding, ruleAbsolute, ruleTraversal, ruleBackslash, ruleControl, ruleReserved, rulePortable, ruleElement,
+	ruleEncoding, ruleAbsolute, ruleTraversal, ruleBackslash, ruleControl, ruleVariation, ruleReserved, rulePortable, ruleElement,
 }
 
 // nameFaults calls report for every rule that the name breaks, at most once a rule.
@@ -51,18 +51,27 @@ func nameFaults(name string, report func(fault)) {
 	if strings.Contains(name, `\`) {
 		report(fault{ruleBackslash, "a backslash", "forward slashes"})
 	}
+	var hidden, traversal, reserved, long bool
 	if i := strings.IndexFunc(name, invisible); i >= 0 {
+		hidden = true
 		r, _ := utf8.DecodeRuneInString(name[i:])
 		report(fault{ruleControl, fmt.Sprintf("character %U at byte %d", r, i), "visible characters and spaces"})
+	}
+	if i := strings.IndexFunc(name, func(r rune) bool { return unicode.Is(unicode.Variation_Selector, r) }); i >= 0 {
+		r, _ := utf8.DecodeRuneInString(name[i:])
+		report(fault{ruleVariation, fmt.Sprintf("character %U at byte %d", r, i), "characters that every program shows"})
 	}
 	if i := strings.IndexAny(name, `<>"|?*`); i >= 0 {
 		report(fault{rulePortable, fmt.Sprintf("%q", name[i]), `none of < > " | ? *, which Windows does not accept`})
 	}
-	var traversal, reserved, long bool
 	for element := range strings.SplitSeq(strings.TrimSuffix(name, "/"), "/") {
 		if n := len(element); n > MaxElement && !long {
 			long = true
 			report(fault{ruleElement, fmt.Sprintf("an element of %d bytes", n), fmt.Sprintf("at most %d, which file systems take", MaxElement)})
+		}
+		if blank(element) && !hidden {
+			hidden = true
+			report(fault{ruleControl, "an element of which nothing is to be seen: " + quote(element), "a letter, a digit or a sign in every element"})
 		}
 		if what := notAnElement(element); what != "" && !traversal {
 			traversal = true
@@ -76,12 +85,24 @@ func nameFaults(name string, report func(fault)) {
 }
 
 // invisible reports whether a character has no business in a name: controls, format characters
-// (among them those that change the direction of text), line and paragraph separators.
+// (among them those that change the direction of text), line and paragraph separators, fillers and
+// others that are ignored by default, and characters without ink. Variation selectors, which have a
+// use in real names, have a rule of their own.
 func invisible(r rune) bool {
 	if r < utf8.RuneSelf {
 		return r < ' ' || r == 0x7f
 	}
-	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp)
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Other_Default_Ignorable_Code_Point) || strings.ContainsRune(blanks, r)
+}
+
+// blanks are the characters that are neither spaces nor ignored by default and still leave no
+// ink: the empty Braille cell, a null note head, two blanks of Egyptian.
+const blanks = "\u2800\U0001d159\U00013441\U00013442"
+
+// blank reports whether nothing of an element is to be seen, or only marks that combine with
+// nothing.
+func blank(element string) bool {
+	return element != "" && !strings.ContainsFunc(element, func(r rune) bool { return !unicode.In(r, unicode.Zs, unicode.M) })
 }
 
 // notAnElement says why an element would lead out of its folder, or nowhere.
@@ -297,22 +318,25 @@ func (o *opener) checkNames(headers []*header) {
 	rec := o.rec
 	rec.checked(nameRules...)
 	rec.checked(treeRules...)
-	rec.checked(ruleUTF8Flag, ruleName, ruleDepth)
+	rec.checked(ruleUTF8Flag, ruleConverted, ruleName, ruleDepth)
 	t := newTree(len(headers))
 	for _, h := range headers {
 		if limitFault(h.name, o.lim, func(f fault) { f.fail(rec, h.where()) }) {
 			rec.unchecked(nameRules...)
 			rec.unchecked(treeRules...)
-			rec.unchecked(ruleUTF8Flag)
+			rec.unchecked(ruleUTF8Flag, ruleConverted)
 			continue // and do not spend time on it
 		}
 		nameFaults(h.name, func(f fault) { f.fail(rec, h.where()) })
 		if h.flags&flagUTF8 == 0 && !isASCII(h.name) {
-			if h.madeBy == hostUnix || h.madeBy == hostDarwin {
+			if host := h.host(); host == hostUnix || host == hostDarwin {
 				rec.fail(ruleUTF8Flag, h.where(), fmt.Sprintf("flags %#04x", h.flags), "the UTF-8 flag (0x0800)")
 			} else {
-				rec.fail(ruleEncoding, h.where(), fmt.Sprintf("a name in a code page (host system %d, no UTF-8 flag)", h.madeBy), "UTF-8")
+				rec.fail(ruleEncoding, h.where(), fmt.Sprintf("a name in a code page (host system %d, no UTF-8 flag)", h.host()), "UTF-8")
 			}
+		}
+		if h.converted() && h.flags&flagUTF8 != 0 && !isASCII(h.name) {
+			rec.fail(ruleConverted, h.where(), fmt.Sprintf("version made by %#04x (host system %d)", h.madeBy, h.host()), "another host system, such as 3 (Unix)")
 		}
 		if bad := t.add(h.name); bad != nil {
 			bad.fail(rec, h.where())

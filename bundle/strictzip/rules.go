@@ -58,7 +58,7 @@ var (
 	ruleEncryption = must("zip.encryption", "no entry is encrypted", "APPNOTE 4.4.4 bits 0, 6, 13; "+bundle1, "ask for an archive without a password: everything in it is public")
 	ruleFlags      = must("zip.flags", "only the flags for deflate options, data descriptors and UTF-8 are set", "APPNOTE 4.4.4", adviceRemake)
 	ruleMethod     = must("zip.method", "entries are stored or deflated", "APPNOTE 4.4.5; "+bundle1, "ask for an archive written with the method deflate (zip -Z deflate)")
-	ruleVersion    = must("zip.version", "entries need version 4.5 of the format at most", "APPNOTE 4.4.3", adviceRemake)
+	ruleVersion    = must("zip.version", "entries need version 4.5 of the format at most, and no host system", "APPNOTE 4.4.3.1, 4.4.2", adviceRemake)
 	ruleExtra      = must("zip.extra", "extra fields are well-formed, each at most once, and say nothing about names or types", "APPNOTE 4.5",
 		"ask for an archive without extra fields (zip -X)")
 	ruleExtra64 = must("zip.zip64-extra", "a zip64 extra field holds exactly the values that the header defers to it", "APPNOTE 4.5.3", adviceHostile)
@@ -76,10 +76,13 @@ var (
 	ruleEncoding = must("zip.name-encoding", "names are valid UTF-8, and not in a code page", "APPNOTE 4.4.17, appendix D",
 		"ask the publisher to use ASCII names, or a zip program that writes UTF-8")
 	ruleUTF8Flag  = should("zip.name-utf8-flag", "names beyond ASCII are marked as UTF-8", "APPNOTE 4.4.4 bit 11", "use ASCII names, or a zip program that sets the UTF-8 flag; some programs will show other names")
+	ruleConverted = should("zip.name-converted", "names beyond ASCII are not marked as made on MS-DOS", "APPNOTE 4.4.2.2; unzip 6.0, Ext_ASCII_TO_Native",
+		"use ASCII names, or a zip program on Unix; Info-ZIP's unzip converts such names from a code page, though they are UTF-8")
 	ruleAbsolute  = must("zip.name-absolute", "names are relative: no leading slash, drive letter or server", "APPNOTE 4.4.17.1; "+bundle4, adviceHostile)
 	ruleTraversal = must("zip.name-traversal", "no element of a name is empty, . or .., or becomes that when normalized", bundle4, adviceHostile)
 	ruleBackslash = must("zip.name-backslash", "names have no backslash", "APPNOTE 4.4.17.1; "+bundle4, "ask for an archive whose names have forward slashes")
-	ruleControl   = must("zip.name-control", "names have no control, format, bidirectional or line separator characters", bundle4, adviceHostile)
+	ruleControl   = must("zip.name-control", "names have no control, format, bidirectional, line separator, filler or blank characters, and every element shows something", "Unicode 5.21, Default_Ignorable_Code_Point; "+bundle4, adviceHostile)
+	ruleVariation = should("zip.name-variation", "names have no variation selectors", "Unicode 23.4", "rename the file; many programs do not show these characters, so that two names look the same")
 	ruleReserved  = must("zip.name-reserved", "no element of a name is a device of Windows, has a colon, or ends in a dot or space",
 		"Microsoft, Naming Files, Paths, and Namespaces; "+bundle4, adviceRename)
 	rulePortable   = should("zip.name-portable", "names have none of the characters < > \" | ? *", "Microsoft, Naming Files, Paths, and Namespaces", adviceRename)
@@ -103,7 +106,7 @@ var allRules = numbered(
 	ruleLimits, ruleRead, ruleArchive, ruleEnd, ruleTrailing, ruleComment, ruleDisk, ruleZip64, ruleEntries, ruleDir,
 	ruleLeading, ruleOverlap, ruleGap,
 	ruleEncryption, ruleFlags, ruleMethod, ruleVersion, ruleExtra, ruleExtra64, ruleHost, ruleType, ruleMode, ruleFolder,
-	ruleEncoding, ruleUTF8Flag, ruleAbsolute, ruleTraversal, ruleBackslash, ruleControl, ruleReserved, rulePortable,
+	ruleEncoding, ruleUTF8Flag, ruleConverted, ruleAbsolute, ruleTraversal, ruleBackslash, ruleControl, ruleVariation, ruleReserved, rulePortable,
 	ruleElement, ruleName, ruleDepth, ruleDuplicate, ruleCollision, ruleFileFolder,
 	ruleFile, ruleTotal, ruleRatio,
 	ruleLocal, ruleDesc, ruleDeflate, ruleSize, ruleCRC,

@@ -4,7 +4,9 @@ import (
 	"archive/zip"
 	"bytes"
 	"crypto/sha256"
+	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -241,6 +243,69 @@ func TestInfoZIPArchives(t *testing.T) {
 			agreeWithArchiveZip(t, data, a)
 			walkAll(t, a)
 			agreeWithUnzip(t, data, a)
+		})
+	}
+}
+
+// unzipped returns the names of what Info-ZIP's unzip extracts, when nobody answers its questions.
+func unzipped(t testing.TB, data []byte) []string {
+	t.Helper()
+	unzip := program(t, "unzip")
+	dir := t.TempDir()
+	file, to := filepath.Join(dir, "a.zip"), filepath.Join(dir, "to")
+	if err := os.WriteFile(file, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(unzip, "-q", file, "-d", to)
+	cmd.Env = append(os.Environ(), "LC_ALL=C.UTF-8")
+	out, err := cmd.CombinedOutput() // fails when it leaves something out
+	t.Logf("unzip: %v: %s", err, out)
+	entries, err := os.ReadDir(to)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// What Info-ZIP's unzip leaves out, or extracts under another name, is refused, or there is a warning.
+func TestUnzipSeesOtherwise(t *testing.T) {
+	central := func(v uint16) raw {
+		return raw{members: []member{{name: "a", content: "x"}, {name: "secret", content: "x", central: set16(6, v)}}}
+	}
+	madeBy := func(v uint16) raw {
+		return one(member{name: "\u00e9", attrs: 0x20, local: set16(6, 0x800), central: func(h []byte) { set16(4, v)(h); set16(8, 0x800)(h) }})
+	}
+	for _, tt := range []struct {
+		what     string
+		archive  raw
+		rule     string // "" if nothing is to be said
+		accepted bool
+		ours     string
+		same     bool // unzip sees what we see
+	}{
+		{"no host system", central(45), "", true, "a secret", true},
+		{"VMS", central(0x0214), "zip.version", false, "a secret", false},
+		{"later VMS", central(0x022d), "zip.version", false, "a secret", false},
+		{"made on Unix", madeBy(3<<8 | 20), "", true, "\u00e9", true},
+		{"made on MS-DOS", madeBy(20), "zip.name-converted", true, "\u00e9", false},
+		{"made on MS-DOS, version 4.5", madeBy(45), "zip.name-converted", true, "\u00e9", false},
+		{"made on NTFS, version 5.0", madeBy(11<<8 | 50), "zip.name-converted", true, "\u00e9", false},
+		{"made on NTFS, version 4.5", madeBy(11<<8 | 45), "", true, "\u00e9", true},
+		{"made on VFAT", madeBy(14<<8 | 20), "", true, "\u00e9", true},
+	} {
+		t.Run(tt.what, func(t *testing.T) {
+			data := tt.archive.bytes()
+			a, rep := strictzip.Open(bytes.NewReader(data), int64(len(data)), testLimits)
+			if got, want := strings.Join(failedRules(rep), " "), strings.TrimPrefix(tt.rule, "zip."); got != want || (a != nil) != tt.accepted {
+				t.Errorf("accepted %v with breaches of %q, expected %v and %q", a != nil, got, tt.accepted, want)
+			}
+			if got := strings.Join(unzipped(t, data), " "); (got == tt.ours) != tt.same {
+				t.Errorf("unzip extracts %q, the archive says %q: expected the same: %v", got, tt.ours, tt.same)
+			}
 		})
 	}
 }
