@@ -3,10 +3,12 @@ package certs
 import (
 	"crypto/x509"
 	"encoding/asn1"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
 
+	"github.com/swaptacular/swptpeer/certs/check"
 	"github.com/swaptacular/swptpeer/certs/name"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -114,5 +116,28 @@ func TestReportsAreShort(t *testing.T) {
 		if n := len(res.String()); n > 1000 || !utf8.ValidString(res.String()) {
 			t.Errorf("%s: a result of %d bytes", res.Rule.ID, n)
 		}
+	}
+}
+
+// Without the root of the node that a peer certificate is for, everything is
+// judged but what compares with that root.
+func TestCheckIntermediate(t *testing.T) {
+	w := theWorld()
+	whole := CheckPeer(w.aaToCA, w.aa.root.Certificate, w.ca.root.Certificate, at)
+	r := CheckIntermediate(w.aaToCA, w.aa.root.Certificate, at)
+	if !r.OK(true) {
+		t.Error(r.Err())
+	}
+	want := slices.DeleteFunc(slices.Clone(whole.Results), func(res check.Result) bool {
+		return res.Rule == rulePeerSubject || res.Rule == rulePeerPublicKey
+	})
+	if len(want) != len(whole.Results)-2 || !slices.Equal(r.Results, want) {
+		t.Errorf("found %v, want %v", r.Results, want)
+	}
+	if other := CheckIntermediate(w.aaToCA, w.ca.root.Certificate, at); !other.Has(rulePeerIssuer.ID, check.Failed) {
+		t.Errorf("with another issuer: %v", other.Err())
+	}
+	if none := CheckIntermediate(w.aaToCA, nil, at); none.OK(false) {
+		t.Error("accepted without an issuer")
 	}
 }

@@ -55,6 +55,17 @@ func CheckPeer(c *Certificate, issuer, subject *x509.Certificate, at time.Time) 
 	return checkPeer(c, issuer, subject, at, issuer.PublicKey)
 }
 
+// CheckIntermediate is [CheckPeer] for a peer certificate of which only the
+// issuer is at hand, as in the chain that a client presents: the rules that
+// compare it with the root of the node that it is for are left out.
+func CheckIntermediate(c *Certificate, issuer *x509.Certificate, at time.Time) *check.Report {
+	if !usable(c) || issuer == nil {
+		return noCertificate(ruleCertSingle)
+	}
+	return checkPeer(c, issuer, nil, at, issuer.PublicKey)
+}
+
+// checkPeer judges a peer certificate; subject is nil if it is not known.
 func checkPeer(c *Certificate, issuer, subject *x509.Certificate, at time.Time, by crypto.PublicKey) *check.Report {
 	j := &judge{r: &check.Report{}, c: c, at: at, spki: c.RawSubjectPublicKeyInfo}
 	p := &peerRules
@@ -68,19 +79,30 @@ func checkPeer(c *Certificate, issuer, subject *x509.Certificate, at time.Time, 
 		j.r.Check(authority.typ.CanPeerWith(id.typ), rulePeerPair, "issuer and subject",
 			authority.typ.article()+" and "+id.typ.article(), "an accounting authority and an agent")
 		if authority.typ == AccountingAuthority {
-			checkSerialHash(j.r, rulePeerSerialHash, id, subject.RawSubjectPublicKeyInfo, "subject")
+			rootKey := j.spki
+			if subject != nil {
+				rootKey = subject.RawSubjectPublicKeyInfo
+			}
+			checkSerialHash(j.r, rulePeerSerialHash, id, rootKey, "subject")
 		}
 		j.subnet(authority, id)
 	}
-	j.r.Check(bytes.Equal(c.RawSubject, subject.RawSubject), rulePeerSubject, "subject", nameText(c.RawSubject), nameText(subject.RawSubject)+", byte for byte")
-	j.r.Check(bytes.Equal(c.RawSubjectPublicKeyInfo, subject.RawSubjectPublicKeyInfo), rulePeerPublicKey, "public key",
-		"the key "+KeyFingerprint(c.RawSubjectPublicKeyInfo), "the key "+KeyFingerprint(subject.RawSubjectPublicKeyInfo)+", byte for byte")
+	if subject != nil {
+		j.sameAsRoot(subject)
+	}
 	j.issued(p.issuer, issuer, by)
 	j.caExtensions(p)
 	j.nameConstraints(id)
 	j.keyIDs(p, issuer)
 	j.lifetime(p.lifetime)
 	return j.r
+}
+
+// sameAsRoot is the rules that compare with the root of the node that it is for.
+func (j *judge) sameAsRoot(subject *x509.Certificate) {
+	j.r.Check(bytes.Equal(j.c.RawSubject, subject.RawSubject), rulePeerSubject, "subject", nameText(j.c.RawSubject), nameText(subject.RawSubject)+", byte for byte")
+	j.r.Check(bytes.Equal(j.spki, subject.RawSubjectPublicKeyInfo), rulePeerPublicKey, "public key",
+		"the key "+KeyFingerprint(j.spki), "the key "+KeyFingerprint(subject.RawSubjectPublicKeyInfo)+", byte for byte")
 }
 
 // nameConstraints is rule peer.name-constraints.

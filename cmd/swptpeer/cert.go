@@ -288,9 +288,7 @@ func runCertVerify(c *call) error {
 }
 
 // judgePath applies the profile to each certificate of a path, leaf first. The
-// root of the node that a peer certificate is for is not part of a path; the
-// peer certificate takes its place, and the rules that compare the two are left
-// out, since they could not fail.
+// root of the node that a peer certificate is for is not part of a path.
 func judgePath(report *check.Report, path []*x509.Certificate, files map[*x509.Certificate]*certs.Certificate, by *criteria) {
 	at := by.at
 	for i, cert := range path {
@@ -303,11 +301,7 @@ func judgePath(report *check.Report, path []*x509.Certificate, files map[*x509.C
 		case i == len(path)-1:
 			report.Append(where, certs.CheckRoot(file, at))
 		case cert.IsCA:
-			peer := certs.CheckPeer(file, path[i+1], cert, at)
-			peer.Results = slices.DeleteFunc(peer.Results, func(r check.Result) bool {
-				return r.Rule.ID == "peer.subject" || r.Rule.ID == "peer.public-key"
-			})
-			report.Append(where, peer)
+			report.Append(where, certs.CheckIntermediate(file, path[i+1], at))
 		default:
 			report.Append(where, certs.CheckServer(file, path[i+1], at))
 		}
