@@ -1,13 +1,14 @@
 package bundle
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/swaptacular/swptpeer/certs/der"
 )
 
 // Difference is what one bundle has that another has not. Strings may come from
@@ -90,10 +91,11 @@ func Diff(old, new *Bundle) Difference {
 	d.field(FieldNodeType, old.Identity.Type().String(), new.Identity.Type().String(), identity)
 	d.field(FieldNodeID, old.Identity.ID(), new.Identity.ID(), identity)
 	d.field(FieldFingerprint, old.Fingerprint(), new.Fingerprint(), root)
-	d.field(FieldRoot, sha256Hex(old.Root.Raw), sha256Hex(new.Root.Raw), root)
-	if bytes.Equal(old.Root.Raw, new.Root.Raw) {
-		// Only the text around the certificate differs.
+	if der.SameSigned(old.Root.Certificate, new.Root.Certificate) {
+		// Only the text around the certificate differs, or an ECDSA signature.
 		d.field(FieldRootFile, sha256Hex(old.Root.File), sha256Hex(new.Root.File), "")
+	} else {
+		d.field(FieldRoot, sha256Hex(old.Root.Raw), sha256Hex(new.Root.Raw), root)
 	}
 	d.field(FieldRequest, sha256Hex(old.Request.File), sha256Hex(new.Request.File), "")
 	d.updatedAt(old.NodeInfo, new.NodeInfo)

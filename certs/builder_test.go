@@ -144,6 +144,7 @@ type lie struct {
 	from, to   lieTime
 	subject    []byte
 	spki       []byte
+	uniqueID   uint8 // the tag of a unique identifier, if not 0
 	extensions []lieExtension
 	key        crypto.Signer // signs
 	spoil      bool          // changes the signature
@@ -251,6 +252,9 @@ func (l *lie) der() []byte {
 		})
 		b.AddBytes(l.subject)
 		b.AddBytes(l.spki)
+		if l.uniqueID != 0 {
+			b.AddASN1(cbasn1.Tag(l.uniqueID).ContextSpecific(), func(b *cryptobyte.Builder) { b.AddBytes([]byte{0, 1}) })
+		}
 		if len(l.extensions) == 0 {
 			return
 		}

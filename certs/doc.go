@@ -24,10 +24,10 @@
 //	    → bundle, certs, stompcheck/manifest
 //	certs/nodedir
 //	    the node directory: init, sign, register, doctor …
-//	    → bundle, certs, certs/check, certs/durable, certs/name, stompcheck/manifest
+//	    → bundle, certs, certs/check, certs/der, certs/durable, certs/name, stompcheck/manifest
 //	bundle
 //	    the info-bundle: create, verify, inspect, diff
-//	    → bundle/strictzip, certs, certs/check, stompcheck/manifest, stompcheck/manifest/toml10
+//	    → bundle/strictzip, certs, certs/check, certs/der, stompcheck/manifest, stompcheck/manifest/toml10
 //	bundle/strictzip
 //	    one unambiguous reading of a hostile zip
 //	    → certs/check
@@ -52,10 +52,12 @@
 //	    → certs
 //	certs
 //	    this package: identities, keys, the profile, issuing
-//	    → certs/chain, certs/check, certs/name
+//	    → certs/chain, certs/check, certs/der, certs/name
 //	certs/chain
 //	    RFC 5280 path validation with directoryName constraints
-//	    → certs/name
+//	    → certs/der, certs/name
+//	certs/der
+//	    certificates and requests in strict DER
 //	certs/name
 //	    X.501 names: parsing and comparison
 //	certs/check

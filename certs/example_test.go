@@ -44,9 +44,9 @@ func ExampleCheckRoot() {
 	}
 	// Output:
 	// accepted: true
-	// passed root.key-usage
 	// passed cert.purpose
 	// passed root.subject-key-id
+	// passed root.authority-key-id
 	// passed root.lifetime
 }
 

@@ -237,6 +237,14 @@ var fixtures = []fixture{
 	{"root: no keyCertSign", "root.key-usage", "cRLSign", rootLie(func(_ *world, l *lie) { l.ext(oidKeyUsage).value = keyUsageDER(x509.KeyUsageCRLSign) })},
 	{"root: no key id", "root.subject-key-id", "no such extension", rootLie(func(_ *world, l *lie) { l.drop(oidSubjectKeyID) })},
 	{"root: key id of something else", "root.subject-key-id", "", rootLie(func(_ *world, l *lie) { l.ext(oidSubjectKeyID).value[5] ^= 1 })},
+	{"root: a unique identifier of the issuer", "cert.unique-identifiers", "", rootLie(func(_ *world, l *lie) { l.uniqueID = 1 })},
+	{"root: a unique identifier of the subject", "cert.unique-identifiers", "", rootLie(func(_ *world, l *lie) { l.uniqueID = 2 })},
+	{"root: authority key id of another", "root.authority-key-id", "not critical, 0102", rootLie(func(_ *world, l *lie) {
+		l.add(oidAuthorityKeyID, false, authorityKeyIDDER([]byte{1, 2}))
+	})},
+	{"root: authority key id that is none", "root.authority-key-id", "without a key id", rootLie(func(_ *world, l *lie) {
+		l.add(oidAuthorityKeyID, false, []byte{0x30, 0})
+	})},
 	{"root: ends a year too early", "root.lifetime", "ends 2525-12-31T23:59:59Z", rootLie(func(_ *world, l *lie) { l.to = lieTime{cbasn1.GeneralizedTime, "25251231235959Z"} })},
 
 	// Peer certificates.
@@ -371,7 +379,7 @@ var fixtures = []fixture{
 	{"request: of another node", "csr.subject csr.public-key", "Debtors Agents", func(_ *testing.T, w *world) *check.Report {
 		return CheckRequest(w.da.req, w.ca.root.Certificate)
 	}},
-	{"request: with another key", "csr.public-key", "", requestLie(func(*world, *x509.CertificateRequest) crypto.Signer { return newEC(elliptic.P256()) })},
+	{"request: with another key", "csr.public-key csr.extensions", "", requestLie(func(*world, *x509.CertificateRequest) crypto.Signer { return newEC(elliptic.P256()) })},
 	{"request: with SHA-1", "key.signature-algorithm csr.signature csr.public-key", "SHA1-RSA", func(t *testing.T, w *world) *check.Report {
 		r := *must(NewRequest(modestRSA(), w.ca.root.RawSubject)).CertificateRequest
 		r.SignatureAlgorithm = x509.SHA1WithRSA
@@ -401,6 +409,14 @@ var fixtures = []fixture{
 	})},
 	{"request: asks for no CRLs", "csr.extensions", "keyCertSign", requestLie(func(w *world, r *x509.CertificateRequest) crypto.Signer {
 		r.ExtraExtensions[1] = pkix.Extension{Id: oidKeyUsage, Critical: true, Value: keyUsageDER(x509.KeyUsageCertSign)}
+		return w.ca.key
+	})},
+	{"request: asks for the key id of another key", "csr.extensions", "subjectKeyIdentifier 0102, and", requestLie(func(w *world, r *x509.CertificateRequest) crypto.Signer {
+		r.ExtraExtensions[2].Value = octetStringDER([]byte{1, 2})
+		return w.ca.key
+	})},
+	{"request: asks for a critical extension that nobody knows", "csr.extensions", "a critical extension 1.2.3.4", requestLie(func(w *world, r *x509.CertificateRequest) crypto.Signer {
+		r.ExtraExtensions = append(r.ExtraExtensions, pkix.Extension{Id: asn1.ObjectIdentifier{1, 2, 3, 4}, Critical: true, Value: []byte{5, 0}})
 		return w.ca.key
 	})},
 	{"request: asks for no key id", "csr.extensions", "no subjectKeyIdentifier", requestLie(func(w *world, r *x509.CertificateRequest) crypto.Signer {

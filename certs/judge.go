@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/swaptacular/swptpeer/certs/check"
+	"github.com/swaptacular/swptpeer/certs/der"
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
@@ -143,6 +144,7 @@ func (j *judge) extensionList(known []asn1.ObjectIdentifier) {
 		extra = append(extra, name)
 	}
 	where := "extensions"
+	j.r.Check(!der.HasUniqueIdentifiers(j.c.Certificate), ruleCertUniqueIDs, "certificate", "a unique identifier of issuer or subject", "none")
 	j.r.Check(len(twice) == 0, ruleCertExtensionsUnique, where, someOf(twice), "each extension once")
 	j.r.Check(len(critical) == 0, ruleCertCritical, where, someOf(critical), "no critical extensions but those of the profile")
 	j.r.Check(len(extra) == 0, ruleCertExtra, where, someOf(extra), "no further extensions")

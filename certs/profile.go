@@ -28,7 +28,7 @@ func CheckRootFile(file []byte, at time.Time) (*Certificate, *check.Report) {
 	c, err := ParseCertificate(file)
 	if err != nil {
 		r := &check.Report{}
-		r.Fail(ruleRootSingle, "file", err.Error(), "exactly one certificate")
+		failFile(r, ruleRootSingle, err, "exactly one certificate", adviceNewRoot)
 		return nil, r
 	}
 	return c, CheckRoot(c, at)
@@ -42,8 +42,25 @@ func checkRoot(c *Certificate, at time.Time, by crypto.PublicKey) *check.Report 
 	j.issued(ruleRootSelfSigned, c.Certificate, by)
 	j.caExtensions(p)
 	j.keyIDs(p, nil)
+	j.ownAuthority()
 	j.lifetime(p.lifetime)
 	return j.r
+}
+
+// ownAuthority is rule root.authority-key-id.
+func (j *judge) ownAuthority() {
+	if findExtension(j.c.Extensions, oidAuthorityKeyID) == nil {
+		j.r.Pass(ruleRootAuthorityKeyID, "extension "+extensionName(oidAuthorityKeyID), "no such extension")
+		return
+	}
+	own := j.c.SubjectKeyId
+	j.value(ruleRootAuthorityKeyID, oidAuthorityKeyID, fmt.Sprintf("no such extension, or not critical, %x and nothing else", own), func(der []byte, critical bool) (string, bool) {
+		id, err := parseAuthorityKeyID(der)
+		if err != nil {
+			return err.Error(), false
+		}
+		return fmt.Sprintf("%s, %x", criticalWord(critical), id), !critical && len(own) > 0 && bytes.Equal(id, own)
+	})
 }
 
 // CheckPeer judges a peer certificate that issuer signed for subject (both are

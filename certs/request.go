@@ -8,8 +8,10 @@ import (
 	"crypto/x509/pkix"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/swaptacular/swptpeer/certs/check"
+	"github.com/swaptacular/swptpeer/certs/der"
 	"github.com/swaptacular/swptpeer/certs/name"
 )
 
@@ -34,7 +36,7 @@ func CheckRequestFile(file []byte, root *x509.Certificate) (*Request, *check.Rep
 	r, err := ParseRequest(file)
 	if err != nil {
 		report := &check.Report{}
-		report.Fail(ruleRequestSingle, "file", err.Error(), "exactly one signing request")
+		failFile(report, ruleRequestSingle, err, "exactly one signing request", adviceRequest)
 		return nil, report
 	}
 	return r, CheckRequest(r, root)
@@ -107,6 +109,22 @@ func checkRequestExtensions(report *check.Report, r *Request) {
 		if e = findExtension(r.Extensions, oidSubjectKeyID); e == nil {
 			return errors.New("no subjectKeyIdentifier")
 		}
+		id, err := parseSubjectKeyID(e.Value)
+		if err != nil {
+			return fmt.Errorf("subjectKeyIdentifier: %w", err)
+		}
+		want, err := subjectKeyID(r.RawSubjectPublicKeyInfo)
+		if err != nil {
+			return fmt.Errorf("subjectKeyIdentifier: %w", err)
+		}
+		if !bytes.Equal(id, want) {
+			return fmt.Errorf("subjectKeyIdentifier %.40x, and its key has %x", id, want)
+		}
+		for _, e := range r.Extensions {
+			if e.Critical && !slices.ContainsFunc(rootRules.extensions, e.Id.Equal) {
+				return fmt.Errorf("a critical extension %s", extensionName(e.Id))
+			}
+		}
 		return nil
 	}()
 	if err != nil {
@@ -169,11 +187,11 @@ func newRequest(key crypto.Signer, rawSubject []byte, extensions func(keyID []by
 		SignatureAlgorithm: signatureAlgorithmFor(key.Public()),
 		ExtraExtensions:    extensions(id),
 	}
-	der, err := x509.CreateCertificateRequest(rand.Reader, template, key)
+	signed, err := x509.CreateCertificateRequest(rand.Reader, template, key)
 	if err != nil {
 		return nil, fmt.Errorf("signing request: %w", err)
 	}
-	r, err := x509.ParseCertificateRequest(der)
+	r, err := der.ParseRequest(signed)
 	if err != nil {
 		return nil, fmt.Errorf("signing request: what was made cannot be read back: %w", err)
 	}

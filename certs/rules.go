@@ -47,6 +47,7 @@ var (
 	ruleCertValidityOrder    = &check.Rule{ID: "cert.validity-order", Severity: check.Error, Title: "the certificate does not end before it begins", Citation: "RFC 5280 section 4.1.2.5", Advice: adviceReject}
 	ruleCertValidity         = &check.Rule{ID: "cert.validity", Severity: check.Error, Title: "the certificate is valid at the time of judgement", Citation: "RFC 5280 section 6.1.3 (a)(2)", Advice: "check this machine's clock; if it is right, get a certificate that is valid now"}
 	ruleCertEndsSoon         = &check.Rule{ID: "cert.ends-soon", Severity: check.Warning, Title: "the certificate does not end within the time to be warned of", Citation: "practice; package certs, CheckEnds", Advice: "have a new one issued and put in place before it ends"}
+	ruleCertUniqueIDs        = &check.Rule{ID: "cert.unique-identifiers", Severity: check.Error, Title: "the certificate has no issuerUniqueID and no subjectUniqueID", Citation: "RFC 5280 section 4.1.2.8", Advice: adviceReject}
 	ruleCertExtensionsUnique = &check.Rule{ID: "cert.extensions-unique", Severity: check.Error, Title: "no extension occurs twice", Citation: "RFC 5280 section 4.2", Advice: adviceReject}
 	ruleCertCritical         = &check.Rule{ID: "cert.critical", Severity: check.Error, Title: "every critical extension belongs to the profile", Citation: "RFC 5280 section 4.2", Advice: adviceReject}
 	ruleCertExtra            = &check.Rule{ID: "cert.extra", Severity: check.Notice, Title: "there are no extensions but those of the profile", Citation: profile, Advice: "nothing need be done: the extension is not used"}
@@ -65,6 +66,7 @@ var (
 	ruleRootBasicConstraints = &check.Rule{ID: "root.basic-constraints", Severity: check.Error, Title: "basicConstraints is critical, CA true, path length absent or at least 1", Citation: citeRoot, Advice: adviceNewRoot}
 	ruleRootKeyUsage         = &check.Rule{ID: "root.key-usage", Severity: check.Error, Title: "keyUsage is critical and has keyCertSign", Citation: citeRoot, Advice: adviceNewRoot}
 	ruleRootSubjectKeyID     = &check.Rule{ID: "root.subject-key-id", Severity: check.Error, Title: "subjectKeyIdentifier is the SHA-1 of the public key, not critical", Citation: citeRoot, Advice: adviceNewRoot}
+	ruleRootAuthorityKeyID   = &check.Rule{ID: "root.authority-key-id", Severity: check.Error, Title: "authorityKeyIdentifier, if there is one, is the root's own key id and nothing else, not critical", Citation: "RFC 5280 section 4.2.1.1; OpenSSL finds no issuer for such a root", Advice: adviceNewRoot}
 	ruleRootLifetime         = &check.Rule{ID: "root.lifetime", Severity: check.Warning, Title: "the root certificate ends 500 years or more ahead", Citation: citeRoot, Advice: adviceNewRoot}
 )
 
@@ -113,9 +115,9 @@ var rules = []*check.Rule{
 	ruleNameEncoding, ruleNameSingleValued, ruleNameOrganization, ruleNameUnit, ruleNameSerial, ruleNameOrder, ruleNameExtra, ruleNameSerialHash,
 	rulePEMLineEnds,
 	ruleCertSingle, ruleCertVersion, ruleCertSerial, ruleCertValidityEncoding, ruleCertValidityOrder, ruleCertValidity, ruleCertEndsSoon,
-	ruleCertExtensionsUnique, ruleCertCritical, ruleCertExtra, ruleCertPurpose,
+	ruleCertUniqueIDs, ruleCertExtensionsUnique, ruleCertCritical, ruleCertExtra, ruleCertPurpose,
 	ruleKeyAlgorithm, ruleKeyStrength, ruleKeySignature,
-	ruleRootSingle, ruleRootSelfSigned, ruleRootVersion, ruleRootBasicConstraints, ruleRootKeyUsage, ruleRootSubjectKeyID, ruleRootLifetime,
+	ruleRootSingle, ruleRootSelfSigned, ruleRootVersion, ruleRootBasicConstraints, ruleRootKeyUsage, ruleRootSubjectKeyID, ruleRootAuthorityKeyID, ruleRootLifetime,
 	rulePeerPair, rulePeerSerialHash, rulePeerSubject, rulePeerPublicKey, rulePeerIssuer, rulePeerBasicConstraints, rulePeerKeyUsage,
 	rulePeerNameConstraints, rulePeerSubjectKeyID, rulePeerAuthorityKeyID, rulePeerLifetime, rulePeerSubnet,
 	ruleServerSubject, ruleServerIssuer, ruleServerPublicKey, ruleServerBasicConstraints, ruleServerKeyUsage, ruleServerExtendedKeyUsage,

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/swaptacular/swptpeer/certs/check"
+	"github.com/swaptacular/swptpeer/certs/der"
 )
 
 // Limits of the clock by which is issued.
@@ -111,11 +112,11 @@ func (t *signing) template(signer crypto.PublicKey) (*x509.Certificate, error) {
 
 func (t *signing) sign(template *x509.Certificate, key crypto.Signer) (*Certificate, error) {
 	parent := &x509.Certificate{RawSubject: t.issuer, PublicKey: key.Public()}
-	der, err := x509.CreateCertificate(rand.Reader, template, parent, t.public, key)
+	signed, err := x509.CreateCertificate(rand.Reader, template, parent, t.public, key)
 	if err != nil {
 		return nil, fmt.Errorf("sign: %w", err)
 	}
-	c, err := x509.ParseCertificate(der)
+	c, err := der.ParseCertificate(signed)
 	if err != nil {
 		return nil, fmt.Errorf("what was signed cannot be read back: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/swaptacular/swptpeer/certs/der"
 	"github.com/swaptacular/swptpeer/certs/name"
 )
 
@@ -62,7 +63,7 @@ func read(given *x509.Certificate) (*certificate, error) {
 	if len(given.Raw) > MaxCertificateBytes {
 		return nil, fmt.Errorf("found %d bytes, expected at most %d", len(given.Raw), MaxCertificateBytes)
 	}
-	x, err := x509.ParseCertificate(given.Raw)
+	x, err := der.ParseCertificate(given.Raw)
 	if err != nil {
 		return nil, err
 	}

@@ -271,16 +271,19 @@ func TestPKITS(t *testing.T) {
 	t.Logf("core: %d of 83; beyond it %d agree and %d are listed", coreAgreed, othersAgreed, len(ours))
 }
 
-// pkitsReasons is why the core cases of a section are rejected. The one DSA case
-// is rejected for its key before its signature.
+// pkitsReasons is why the core cases of a section, or a case alone, are rejected.
+// The signatures of 4.1.2 and 4.1.6 were spoilt in their bit count, so that the
+// certificate is not read: an intermediate one is then passed over.
 var pkitsReasons = map[string][]Reason{
-	"4.1":  {BadSignature, WeakKey},
-	"4.2":  {NotYetValid, Expired},
-	"4.3":  {NoIssuer},
-	"4.6":  {NotCA, PathLength},
-	"4.7":  {KeyUsage},
-	"4.13": {NameNotAllowed},
-	"4.16": {UnknownCriticalExtension},
+	"4.1.2": {NoIssuer},
+	"4.1.3": {BadSignature},
+	"4.1.6": {Malformed},
+	"4.2":   {NotYetValid, Expired},
+	"4.3":   {NoIssuer},
+	"4.6":   {NotCA, PathLength},
+	"4.7":   {KeyUsage},
+	"4.13":  {NameNotAllowed},
+	"4.16":  {UnknownCriticalExtension},
 }
 
 func checkPKITSReason(t *testing.T, c pkitsCase, err error) {
@@ -290,8 +293,11 @@ func checkPKITSReason(t *testing.T, c pkitsCase, err error) {
 		return
 	}
 	number, _, _ := strings.Cut(c.ID, " ")
-	section := number[:strings.LastIndexByte(number, '.')]
-	if !errors.As(err, &e) || !slices.Contains(pkitsReasons[section], e.Reason) {
-		t.Errorf("%s: found %v, expected one of %v", c.ID, err, pkitsReasons[section])
+	reasons, alone := pkitsReasons[number]
+	if !alone {
+		reasons = pkitsReasons[number[:strings.LastIndexByte(number, '.')]]
+	}
+	if !errors.As(err, &e) || !slices.Contains(reasons, e.Reason) {
+		t.Errorf("%s: found %v, expected one of %v", c.ID, err, reasons)
 	}
 }

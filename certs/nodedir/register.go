@@ -13,6 +13,7 @@ import (
 
 	"github.com/swaptacular/swptpeer/certs"
 	"github.com/swaptacular/swptpeer/certs/check"
+	"github.com/swaptacular/swptpeer/certs/der"
 	"github.com/swaptacular/swptpeer/certs/name"
 )
 
@@ -298,7 +299,7 @@ func (r *registerPlan) checkSame() error {
 			"restore the file, or remove it and register again")
 		return nil
 	}
-	r.already = bytes.Equal(was.Raw, r.cert.Raw)
+	r.already = der.SameSigned(was.Certificate, r.cert.Certificate)
 	r.report.Check(r.already, ruleRegisterSame, rel, describe(r.cert), "the one that is registered: "+describe(was))
 	return nil
 }

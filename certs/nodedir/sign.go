@@ -15,6 +15,7 @@ import (
 
 	"github.com/swaptacular/swptpeer/bundle"
 	"github.com/swaptacular/swptpeer/certs"
+	"github.com/swaptacular/swptpeer/certs/der"
 	"github.com/swaptacular/swptpeer/certs/durable"
 	"github.com/swaptacular/swptpeer/certs/name"
 )
@@ -287,7 +288,8 @@ func (p *signPlan) known() error {
 	if peer.Root == nil {
 		return damaged(peerRootCert + " cannot be read")
 	}
-	if was, is := peer.Root, p.bundle.Root; !bytes.Equal(was.Raw, is.Raw) {
+	// The one was judged when it was stored, the other in its bundle.
+	if was, is := peer.Root, p.bundle.Root; !der.SameSigned(was.Certificate, is.Certificate) {
 		return p.theft(p.rel+"/"+peerRootCert, was, is)
 	}
 	if p.existing = peer.PeerCert; p.existing == nil {

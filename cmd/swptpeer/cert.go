@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/hex"
-	"encoding/pem"
 	"fmt"
 	"slices"
 
@@ -187,40 +186,11 @@ func (c *call) readCertificates(path string) ([]*certs.Certificate, [sha256.Size
 	if err != nil {
 		return nil, [sha256.Size]byte{}, err
 	}
-	list, err := parseCertificates(path, data)
-	return list, sha256.Sum256(data), err
-}
-
-func parseCertificates(path string, data []byte) ([]*certs.Certificate, error) {
-	if cert, err := x509.ParseCertificate(data); err == nil {
-		return []*certs.Certificate{{Certificate: cert, File: certs.EncodeCertificate(cert)}}, nil
+	list, err := certs.ParseCertificates(data)
+	if err != nil {
+		return nil, [sha256.Size]byte{}, fmt.Errorf("%s: %w", path, err)
 	}
-	if bytes.Count(data, []byte("-----BEGIN ")) < 2 {
-		cert, err := certs.ParseCertificate(data)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		return []*certs.Certificate{cert}, nil
-	}
-	var list []*certs.Certificate
-	for rest := data; ; {
-		block, after := pem.Decode(rest)
-		if block == nil {
-			break
-		}
-		// The block as it stands in the file: its line ends are judged, too.
-		begin := bytes.Index(rest, []byte("-----BEGIN "))
-		cert, err := certs.ParseCertificate(rest[max(begin, 0) : len(rest)-len(after)])
-		if err != nil {
-			return nil, fmt.Errorf("%s: certificate %d: %w", path, len(list)+1, err)
-		}
-		list = append(list, cert)
-		rest = after
-	}
-	if len(list) == 0 {
-		return nil, fmt.Errorf("%s: found no certificate that can be read, expected one in PEM or DER", path)
-	}
-	return list, nil
+	return list, sha256.Sum256(data), nil
 }
 
 // rulePath is the verdict of package chain as a rule. It stands here because
