@@ -84,10 +84,21 @@ func checkHost(host string) error {
 	}
 	// A name whose last label is a number would be taken for an address by some
 	// readers and not by others (RFC 1123, section 2.1).
-	if last := labels[len(labels)-1]; strings.Trim(last, "0123456789") == "" {
+	if isNumber(labels[len(labels)-1]) {
 		return fmt.Errorf("found host %s, expected four numbers from 0 to 255 without leading zeros, or a name that does not end in a number", quote(host))
 	}
 	return nil
+}
+
+// isNumber reports whether a label is a number in decimal, octal or hexadecimal
+// digits: inet_aton reads all of them, and so do browsers (WHATWG URL, "ends in a
+// number checker"; "0x" alone is zero).
+func isNumber(label string) bool {
+	digits := "0123456789"
+	if len(label) >= 2 && (label[:2] == "0x" || label[:2] == "0X") {
+		label, digits = label[2:], "0123456789abcdefABCDEF"
+	}
+	return strings.Trim(label, digits) == ""
 }
 
 func checkLabel(label string) error {

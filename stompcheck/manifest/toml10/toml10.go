@@ -1,5 +1,5 @@
 // Package toml10 reads TOML 1.0 that may come from a stranger, by way of
-// github.com/BurntSushi/toml, and closes three gaps between that parser and
+// github.com/BurntSushi/toml, and closes five gaps between that parser and
 // what this module needs:
 //
 //   - it takes TOML 1.1 (newlines and trailing commas in inline tables, the
@@ -7,6 +7,9 @@
 //     Python servers in the field read TOML 1.0 and refuse the whole file
 //     (spec stomp.md, "The servers manifest"), so two readers would see
 //     different things;
+//   - it lets some tables and keys be defined twice, as in "a.b = 1" and then
+//     "a = 2": the last one wins, where TOML 1.0 demands a refusal;
+//   - it takes offsets of 24 hours and of 60 minutes, and the year 0000;
 //   - its time grows with the square of the nesting: 16 KB of "a.a.a. … = 1"
 //     keep it busy for seconds, 64 KB for minutes;
 //   - it matches keys to struct fields without regard to case, so that
@@ -58,6 +61,9 @@ func Decode(data []byte) (map[string]any, toml.MetaData, error) {
 		return nil, none, convert(err)
 	}
 	if err := refuse11(data); err != nil {
+		return nil, none, err
+	}
+	if err := checkDefinitions(data); err != nil {
 		return nil, none, err
 	}
 	return values, meta, nil
@@ -154,6 +160,12 @@ func refuse11(data []byte) error {
 		case word:
 			if timeWithoutSeconds.Match(t.text) {
 				return &Error{t.line, "a time has no seconds, which TOML 1.0 does not allow"}
+			}
+			if !offsetInRange(t.text) {
+				return &Error{t.line, "the offset of a time is more than 23:59"}
+			}
+			if yearZero.Match(t.text) {
+				return &Error{t.line, "a date is of the year 0000, which not all readers have"}
 			}
 		case basic:
 			if esc := escape11(t.text); esc != 0 {
