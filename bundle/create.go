@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/sha256"
 	"errors"
@@ -15,7 +16,7 @@ import (
 	"github.com/swaptacular/swptpeer/stompcheck/manifest"
 )
 
-// Source is the material of a new bundle. All fields are required.
+// Source is the material of a new bundle. All fields but Content are required.
 type Source struct {
 	Root      *certs.Certificate
 	Request   *certs.Request
@@ -23,6 +24,9 @@ type Source struct {
 	Key       crypto.Signer // the root key
 	UpdatedAt UpdatedAt     // written as updated-at.txt, whatever is in the directory
 	Modified  time.Time     // of every entry: SOURCE_DATE_EPOCH or UpdatedAt.Time(); 1980 to 2106
+	// Content is what [ContentDigest] said about the directory; if it says
+	// something else by now, that is an error. Not required.
+	Content [sha256.Size]byte
 }
 
 // Create writes a bundle to w and returns what was left out: the names at the
@@ -31,24 +35,26 @@ type Source struct {
 //
 // The directory may hold regular files and folders only, within the limits of
 // reading, with names that every system can have, no private key in PEM, and a
-// stomp.toml that is valid. Root certificate, request and manifest are judged before anything is
-// signed, the archive before its digest is, and the whole bundle, by [Verify], before the first byte
-// goes to w: every Error rule must pass, and the content must be the directory's.
-// A file that changes meanwhile is an error. Bundles are built in temporary files
-// (see [os.TempDir]), which need twice the size of the bundle.
+// stomp.toml that is valid. Every file is read once. Root certificate, request and
+// manifest are judged before anything is signed, the archive before its digest
+// is, and the whole bundle, as by [Verify], before the first byte goes to w: every
+// Error rule must pass, and the content must be what was read. (What has been
+// judged and has the same digest is not inflated a second time.) Bundles are built in
+// temporary files (see [os.TempDir]), which need twice the size of the bundle.
+// When ctx ends, so does Create, with its cause.
 //
 // Dates are judged as of UpdatedAt, Modified or the beginning of the root
 // certificate, whichever is the latest, so that the result does not depend on
 // the clock; whether the root certificate is valid today is for the caller to see.
-func Create(w io.Writer, src Source) (omitted []string, err error) {
-	omitted, err = create(w, src)
+func Create(ctx context.Context, w io.Writer, src Source) (omitted []string, err error) {
+	omitted, err = create(ctx, w, src)
 	if err != nil {
 		return nil, fmt.Errorf("create info-bundle: %w", err)
 	}
 	return omitted, nil
 }
 
-func create(w io.Writer, src Source) ([]string, error) {
+func create(ctx context.Context, w io.Writer, src Source) ([]string, error) {
 	at, err := src.check()
 	if err != nil {
 		return nil, err
@@ -71,14 +77,21 @@ func create(w io.Writer, src Source) ([]string, error) {
 		return nil, err
 	}
 	defer inner.remove()
-	archive, err := inner.archive(dir.archiveFiles(src.UpdatedAt), src.Modified, Limits{}.inner())
+	written, err := inner.write(ctx, dir.archiveFiles(src.UpdatedAt), src.Modified, Limits{}.inner())
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", memberNodeInfo, err)
 	}
-	if err := dir.compare(archive, src.UpdatedAt); err != nil {
-		return nil, err
+	info, err := inner.open(written)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", memberNodeInfo, err)
 	}
-	signature, err := certs.SignDigest(src.Key, archive.SHA256())
+	if is := (&NodeInfo{Archive: info.archive}).ContentDigest(); src.Content != is && src.Content != [sha256.Size]byte{} {
+		return nil, fmt.Errorf("%s was changed while the info-bundle was made: try again when nobody writes to it", src.Dir)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, context.Cause(ctx)
+	}
+	signature, err := certs.SignDigest(src.Key, written.SHA256())
 	if err != nil {
 		return nil, err
 	}
@@ -88,21 +101,26 @@ func create(w io.Writer, src Source) ([]string, error) {
 		return nil, err
 	}
 	defer outer.remove()
-	whole, err := outer.archive([]strictzip.File{
+	whole, err := outer.write(ctx, []strictzip.File{
 		memoryFile(memberRoot, src.Root.File),
 		memoryFile(memberRequest, src.Request.File),
-		{Name: memberNodeInfo, Size: inner.size, Open: inner.open},
+		{Name: memberNodeInfo, Size: inner.size, Open: inner.reader},
 		memoryFile(memberSignature, signature),
 	}, src.Modified, Limits{}.outer())
 	if err != nil {
 		return nil, err
 	}
-	b, report := Verify(outer.file, outer.size, VerifyOptions{Name: "the bundle that was made", Time: at})
+	v := newVerifier(outer.size, VerifyOptions{Name: "the bundle that was made", Time: at})
+	v.opened = info
+	b, report := v.run(outer.file)
 	if b == nil {
 		return nil, report.Err()
 	}
-	if b.SHA256 != whole.SHA256() || b.NodeInfo.SHA256 != archive.SHA256() || !bytes.Equal(b.Root.File, src.Root.File) || !bytes.Equal(b.Request.File, src.Request.File) {
+	if b.SHA256 != whole.SHA256() || b.NodeInfo.SHA256 != written.SHA256() || !bytes.Equal(b.Root.File, src.Root.File) || !bytes.Equal(b.Request.File, src.Request.File) {
 		return nil, errors.New("the bundle that was made has other content than it was given")
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, context.Cause(ctx)
 	}
 	return dir.omitted, outer.copyTo(w, b.SHA256)
 }
@@ -171,25 +189,34 @@ func (t *temporary) remove() {
 	os.Remove(t.file.Name())
 }
 
-// archive writes an archive and opens it.
-func (t *temporary) archive(files []strictzip.File, modified time.Time, lim strictzip.Limits) (*strictzip.Archive, error) {
-	written, err := strictzip.Write(t.file, files, modified, lim)
+// write writes an archive.
+func (t *temporary) write(ctx context.Context, files []strictzip.File, modified time.Time, lim strictzip.Limits) (*strictzip.Written, error) {
+	written, err := strictzip.Write(ctx, t.file, files, modified, lim)
 	if err != nil {
 		return nil, err
 	}
 	t.size = written.Size()
-	return written.Verify(t.file, t.size)
+	return written, nil
 }
 
-// open returns a new reader from the beginning.
-func (t *temporary) open() (io.ReadCloser, error) {
+// open judges nodeinfo.zip, and compares it with what was to be written.
+func (t *temporary) open(written *strictzip.Written) (*opened, error) {
+	o := openNodeInfo(t.file, t.size, Limits{})
+	if err := o.report.Err(); err != nil {
+		return nil, fmt.Errorf("the archive just written cannot be read: %w", err)
+	}
+	return o, written.Compare(o.archive)
+}
+
+// reader returns a new reader from the beginning.
+func (t *temporary) reader() (io.ReadCloser, error) {
 	return io.NopCloser(io.NewSectionReader(t.file, 0, t.size)), nil
 }
 
 // copyTo writes what has this digest to w, and nothing else to the end.
 func (t *temporary) copyTo(w io.Writer, sum [sha256.Size]byte) error {
 	h := sha256.New()
-	n, err := io.Copy(io.MultiWriter(w, h), io.NewSectionReader(t.file, 0, t.size))
+	n, err := io.CopyBuffer(io.MultiWriter(w, h), io.NewSectionReader(t.file, 0, t.size), make([]byte, readSize))
 	if err != nil {
 		return err
 	}

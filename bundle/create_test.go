@@ -2,6 +2,8 @@ package bundle_test
 
 import (
 	"bytes"
+	"context"
+	"crypto"
 	"errors"
 	"fmt"
 	"io"
@@ -72,7 +74,7 @@ func put(t testing.TB, dir string, files map[string]string) {
 func mustCreate(t testing.TB, src bundle.Source) []byte {
 	t.Helper()
 	var out bytes.Buffer
-	if _, err := bundle.Create(&out, src); err != nil {
+	if _, err := bundle.Create(t.Context(), &out, src); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()
@@ -90,7 +92,7 @@ func TestCreate(t *testing.T) {
 		put(t, src.Dir, someFiles)
 		put(t, src.Dir, map[string]string{".git/config": "x", ".env": "SECRET=1"})
 		var out bytes.Buffer
-		omitted, err := bundle.Create(&out, src)
+		omitted, err := bundle.Create(t.Context(), &out, src)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -337,7 +339,7 @@ func TestCreateRefuses(t *testing.T) {
 			src := sourceOf(t, "ca")
 			tt.change(t, &src)
 			var out bytes.Buffer
-			omitted, err := bundle.Create(&out, src)
+			omitted, err := bundle.Create(t.Context(), &out, src)
 			if err == nil || !strings.Contains(err.Error(), tt.want) || omitted != nil {
 				t.Errorf("found %v, expected an error with … %s …", err, tt.want)
 			}
@@ -381,15 +383,15 @@ func TestCreateWriteErrors(t *testing.T) {
 	src := sourceOf(t, "aa")
 	size := len(mustCreate(t, src))
 	for _, n := range []int{0, 1, size / 2, size - 1} {
-		if _, err := bundle.Create(&failingWriter{n}, src); !errors.Is(err, errFull) {
+		if _, err := bundle.Create(t.Context(), &failingWriter{n}, src); !errors.Is(err, errFull) {
 			t.Errorf("full after %d of %d bytes: found %v", n, size, err)
 		}
 	}
-	if _, err := bundle.Create(&failingWriter{size}, src); err != nil {
+	if _, err := bundle.Create(t.Context(), &failingWriter{size}, src); err != nil {
 		t.Error(err)
 	}
 	t.Setenv("TMPDIR", filepath.Join(src.Dir, "not there"))
-	if _, err := bundle.Create(io.Discard, src); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := bundle.Create(t.Context(), io.Discard, src); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no place for temporary files: found %v", err)
 	}
 }
@@ -401,7 +403,7 @@ func TestCreateCleansUp(t *testing.T) {
 	t.Setenv("TMPDIR", tmp)
 	mustCreate(t, src)
 	put(t, src.Dir, map[string]string{"a/.git": "x"})
-	if _, err := bundle.Create(io.Discard, src); err == nil {
+	if _, err := bundle.Create(t.Context(), io.Discard, src); err == nil {
 		t.Error("a git repository was published")
 	}
 	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
@@ -433,7 +435,7 @@ func TestCreateNoticesChanges(t *testing.T) {
 	failed := 0
 	for range 12 {
 		var out bytes.Buffer
-		if _, err := bundle.Create(&out, src); err != nil {
+		if _, err := bundle.Create(t.Context(), &out, src); err != nil {
 			failed++
 			if out.Len() > 0 || !strings.Contains(err.Error(), "chang") {
 				t.Errorf("found %d bytes written, %v", out.Len(), err)
@@ -533,5 +535,58 @@ func TestContentDigestByHand(t *testing.T) {
 	sum, err := bundle.ContentDigest(src.Dir)
 	if want := fmt.Sprintf("%x  -\n", sum); err != nil || out != want {
 		t.Errorf("found %q, %v, expected %q", want, err, out)
+	}
+}
+
+// When Create is told to end, it does, with the cause, and nothing is written.
+func TestCreateEndsEarly(t *testing.T) {
+	src := sourceOf(t, "aa")
+	put(t, src.Dir, map[string]string{"x": string(noise(3 << 20)(0))})
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	errStop := errors.New("stop")
+	for _, when := range []string{"before", "while signing"} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		again := src
+		if when == "before" {
+			cancel(errStop)
+		} else {
+			again.Key = signingKey{src.Key, func() { cancel(errStop) }}
+		}
+		var out bytes.Buffer
+		if _, err := bundle.Create(ctx, &out, again); !errors.Is(err, errStop) || out.Len() > 0 {
+			t.Errorf("%s: found %v and %d bytes, expected %v", when, err, out.Len(), errStop)
+		}
+		cancel(nil)
+	}
+	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
+		t.Errorf("found %v left behind, %v", left, err)
+	}
+}
+
+// signingKey is a key that tells when it is used.
+type signingKey struct {
+	crypto.Signer
+	used func()
+}
+
+func (k signingKey) Sign(r io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	k.used()
+	return k.Signer.Sign(r, digest, opts)
+}
+
+// Content other than the caller has seen is not signed.
+func TestCreateContent(t *testing.T) {
+	src := sourceOf(t, "aa")
+	var err error
+	if src.Content, err = bundle.ContentDigest(src.Dir); err != nil {
+		t.Fatal(err)
+	}
+	mustCreate(t, src)
+	put(t, src.Dir, map[string]string{"new": "x"})
+	src.Key = signingKey{src.Key, func() { t.Error("it was signed") }}
+	var out bytes.Buffer
+	if _, err := bundle.Create(t.Context(), &out, src); err == nil || !strings.Contains(err.Error(), "changed while") || out.Len() > 0 {
+		t.Errorf("found %v and %d bytes", err, out.Len())
 	}
 }

@@ -35,7 +35,11 @@ func ContentDigest(dir string) ([sha256.Size]byte, error) {
 		return [sha256.Size]byte{}, err
 	}
 	defer s.close()
-	return contentDigest(s.sums()), nil
+	sums, err := s.sums()
+	if err != nil {
+		return [sha256.Size]byte{}, fmt.Errorf("nodeinfo %s: %w", dir, err)
+	}
+	return contentDigest(sums), nil
 }
 
 // ContentDigest is the same for a verified bundle: all of its files count. For

@@ -2,6 +2,7 @@ package bundle_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"log"
 	"os"
@@ -71,7 +72,7 @@ func ExampleCreate() {
 	}
 
 	var out bytes.Buffer
-	omitted, err := bundle.Create(&out, bundle.Source{
+	omitted, err := bundle.Create(context.Background(), &out, bundle.Source{
 		Root: root, Request: request, Dir: node + "nodeinfo", Key: key, UpdatedAt: next, Modified: next.Time(),
 	})
 	if err != nil {

@@ -1,11 +1,11 @@
 package bundle
 
 import (
+	"bytes"
 	"fmt"
 	"io"
-	"regexp"
-
-	"github.com/swaptacular/swptpeer/bundle/strictzip"
+	"slices"
+	"sync"
 )
 
 // A keyFinder looks for private keys in what is written to it: the first line of
@@ -16,10 +16,19 @@ type keyFinder struct {
 	tail  []byte // the end of what was written, in which a line may have begun
 }
 
-var keyLine = regexp.MustCompile(`-----BEGIN [A-Z0-9 ]{0,24}PRIVATE KEY( BLOCK)?-----`)
+// A line that is found is
+//
+//	-----BEGIN [A-Z0-9 ]{0,24}PRIVATE KEY( BLOCK)?-----
+const (
+	keyBegin    = "-----BEGIN "
+	keyKind     = "PRIVATE KEY"
+	keyBlock    = " BLOCK"
+	keyEnd      = "-----"
+	maxKeyWords = 24 // bytes before keyKind, as in ENCRYPTED or OPENSSH
+)
 
-// maxKeyLine is the length of the longest match, in bytes.
-const maxKeyLine = len("-----BEGIN ") + 24 + len("PRIVATE KEY BLOCK-----")
+// maxKeyLine is the length of the longest line, in bytes.
+const maxKeyLine = len(keyBegin) + maxKeyWords + len(keyKind+keyBlock+keyEnd)
 
 // Write implements [io.Writer].
 func (k *keyFinder) Write(p []byte) (int, error) {
@@ -27,7 +36,7 @@ func (k *keyFinder) Write(p []byte) (int, error) {
 		return len(p), nil
 	}
 	k.tail = append(k.tail, p[:min(len(p), maxKeyLine)]...)
-	k.found = keyLine.Match(k.tail) || keyLine.Match(p)
+	k.found = hasKeyLine(k.tail) || hasKeyLine(p)
 	if len(p) >= maxKeyLine {
 		k.tail = append(k.tail[:0], p[len(p)-maxKeyLine:]...)
 	} else if n := len(k.tail) - maxKeyLine; n > 0 {
@@ -36,33 +45,74 @@ func (k *keyFinder) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// keys looks for private keys. Everything is inflated once more for it, since
-// package strictzip keeps nothing of it.
-func (v *verifier) keys(archive *strictzip.Archive) {
-	found := 0
-	err := archive.Walk(func(e strictzip.Entry, content io.Reader) error {
-		if content == nil { // a folder
-			return nil
+// hasKeyLine reports whether there is a line in b. Everything that is published
+// goes through here, so it must not take longer than hashing it.
+func hasKeyLine(b []byte) bool {
+	for {
+		_, after, ok := bytes.Cut(b, []byte(keyBegin))
+		if !ok {
+			return false
 		}
-		var k keyFinder
-		if _, err := io.Copy(&k, content); err != nil {
-			return err
+		if isKeyLine(after) {
+			return true
 		}
-		if k.found {
-			if found++; found <= maxKeysShown {
-				v.report.Fail(rulePrivateKey, memberNodeInfo+": "+quote(e.Name), "a private key", "nothing secret: everybody can read this")
+		b = after
+	}
+}
+
+// isKeyLine reports whether what follows keyBegin makes it a line. The words
+// before keyKind may be what keyKind begins with, so that every place is tried.
+func isKeyLine(b []byte) bool {
+	for i := range min(len(b), maxKeyWords+1) {
+		if rest, ok := bytes.CutPrefix(b[i:], []byte(keyKind)); ok {
+			rest, _ = bytes.CutPrefix(rest, []byte(keyBlock))
+			if bytes.HasPrefix(rest, []byte(keyEnd)) {
+				return true
 			}
 		}
-		return nil
-	})
-	switch {
-	case err != nil:
-		v.report.Fail(ruleUnchanged, memberNodeInfo, err.Error(), "the bytes that were there before")
-		v.report.Skip(rulePrivateKey, memberNodeInfo, "the files could not be read again")
-	case found == 0:
+		if c := b[i]; (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != ' ' {
+			return false
+		}
+	}
+	return false
+}
+
+// A keySearch looks for private keys in all files, while package strictzip
+// inflates them.
+type keySearch struct {
+	mu      sync.Mutex
+	finders map[string]*keyFinder // by name
+}
+
+// file returns who looks into the file of this name.
+func (s *keySearch) file(name string) io.Writer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.finders == nil {
+		s.finders = map[string]*keyFinder{}
+	}
+	k := &keyFinder{}
+	s.finders[name] = k
+	return k
+}
+
+// keys judges what was found in the files of the archive.
+func (v *verifier) keys(search *keySearch) {
+	var names []string
+	for name, k := range search.finders {
+		if k.found {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	for _, name := range names[:min(len(names), maxKeysShown)] {
+		v.report.Fail(rulePrivateKey, memberNodeInfo+": "+quote(name), "a private key", "nothing secret: everybody can read this")
+	}
+	switch more := len(names) - maxKeysShown; {
+	case len(names) == 0:
 		v.report.Pass(rulePrivateKey, memberNodeInfo, "")
-	case found > maxKeysShown:
-		v.report.Fail(rulePrivateKey, memberNodeInfo, fmt.Sprintf("private keys in %d more files", found-maxKeysShown), "nothing secret")
+	case more > 0:
+		v.report.Fail(rulePrivateKey, memberNodeInfo, fmt.Sprintf("private keys in %d more files", more), "nothing secret")
 	}
 }
 

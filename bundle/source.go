@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -8,15 +9,18 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/swaptacular/swptpeer/bundle/strictzip"
 )
 
 // source is what a nodeinfo directory has to be published, as it was when it was
-// opened: every file has been read once. Nothing outside of the directory is
+// opened. Of the files nothing has been read. Nothing outside of the directory is
 // reached, whatever is changed in it meanwhile.
 type source struct {
 	root    *os.Root
@@ -28,11 +32,11 @@ type source struct {
 }
 
 type sourceFile struct {
-	fileSum
-	size int64
+	name string
+	info fs.FileInfo
 }
 
-// openSource reads a directory. updated-at.txt is not part of the result.
+// openSource lists a directory. updated-at.txt is not part of the result.
 func openSource(dir string) (*source, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -48,13 +52,48 @@ func openSource(dir string) (*source, error) {
 
 func (s *source) close() { s.root.Close() }
 
-func (s *source) sums() []fileSum {
-	sums := make([]fileSum, len(s.files))
-	for i, f := range s.files {
-		sums[i] = f.fileSum
+// sums reads every file.
+func (s *source) sums() ([]fileSum, error) {
+	sums, errs := make([]fileSum, len(s.files)), make([]error, len(s.files))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), maxReaders, len(s.files)) {
+		wg.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(s.files)); i = next.Add(1) - 1 {
+				if sums[i], errs[i] = s.sum(s.files[i]); errs[i] != nil {
+					next.Add(int64(len(s.files))) // that is enough
+				}
+			}
+		})
 	}
-	return sums
+	wg.Wait()
+	return sums, cmp.Or(errs...)
 }
+
+// maxReaders is how many files are hashed at a time, on a machine with so many
+// processors: with more, reading is what takes the time.
+const maxReaders = 4
+
+// sum reads a file.
+func (s *source) sum(f sourceFile) (fileSum, error) {
+	r, err := s.open(f)
+	if err != nil {
+		return fileSum{}, err
+	}
+	defer r.Close()
+	h := sha256.New()
+	n, err := io.CopyBuffer(h, io.LimitReader(r, f.info.Size()+1), make([]byte, readSize))
+	switch {
+	case err != nil:
+		return fileSum{}, fmt.Errorf("%s: %w", quote(f.name), err)
+	case n != f.info.Size():
+		return fileSum{}, changed(f.name)
+	}
+	return fileSum{f.name, [sha256.Size]byte(h.Sum(nil))}, nil
+}
+
+// readSize is how much of a file is read at a time.
+const readSize = 256 << 10
 
 // batch is how many names of a folder are read at a time, so that a folder with
 // a million of them is refused before they are all in memory.
@@ -142,29 +181,13 @@ func kind(mode fs.FileMode) string {
 	return "a device or other special file"
 }
 
-// file reads a file and adds it.
+// file adds a file.
 func (s *source) file(rel string, info fs.FileInfo) error {
 	size := info.Size()
 	if s.total += size; size > MaxFile || s.total > MaxInflated {
 		return fmt.Errorf("%s: found %d bytes, and %d with the files before it, expected at most %d and %d: publish less", quote(rel), size, s.total, int64(MaxFile), int64(MaxInflated))
 	}
-	f, err := s.open(rel, info)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	h := sha256.New()
-	var key keyFinder
-	n, err := io.Copy(io.MultiWriter(h, &key), io.LimitReader(f, size+1))
-	switch {
-	case err != nil:
-		return err
-	case key.found:
-		return fmt.Errorf("%s: found a private key, expected only what everybody may read: move the file out of nodeinfo", quote(rel))
-	case n != size:
-		return changed(rel)
-	}
-	s.files = append(s.files, sourceFile{fileSum{rel, [sha256.Size]byte(h.Sum(nil))}, size})
+	s.files = append(s.files, sourceFile{rel, info})
 	return nil
 }
 
@@ -172,22 +195,45 @@ func changed(rel string) error {
 	return fmt.Errorf("%s: the file was changed while it was being read; try again when nobody writes to it", quote(rel))
 }
 
-// open opens a regular file that was seen before. A pipe that has taken its place
-// must not block, and a link must not lead elsewhere.
-func (s *source) open(rel string, seen fs.FileInfo) (*os.File, error) {
-	f, err := s.root.OpenFile(rel, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+// open opens a file that was seen before. A pipe that has taken its place must
+// not block, and a link must not lead elsewhere.
+func (s *source) open(file sourceFile) (io.ReadCloser, error) {
+	f, err := s.root.OpenFile(file.name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
 	}
 	info, err := f.Stat()
-	if err == nil && (!info.Mode().IsRegular() || seen != nil && !os.SameFile(info, seen)) {
-		err = changed(rel)
+	if err == nil && (!info.Mode().IsRegular() || !os.SameFile(info, file.info)) {
+		err = changed(file.name)
 	}
 	if err != nil {
 		f.Close()
 		return nil, err
 	}
-	return f, nil
+	return &publicReader{File: f}, nil
+}
+
+// publicReader reads a file that is to be published, in which no private key may
+// be.
+type publicReader struct {
+	*os.File
+	key keyFinder
+}
+
+var errPrivateKey = errors.New("found a private key, expected only what everybody may read: move the file out of nodeinfo")
+
+func (r *publicReader) Read(p []byte) (int, error) {
+	n, err := r.File.Read(p)
+	r.key.Write(p[:n])
+	if r.key.found {
+		return 0, errPrivateKey
+	}
+	return n, err
+}
+
+// WriteTo hides that of the file, by which what is read would not be seen.
+func (r *publicReader) WriteTo(w io.Writer) (int64, error) {
+	return io.Copy(w, struct{ io.Reader }{r})
 }
 
 // readFile returns a small file of the source.
@@ -196,19 +242,20 @@ func (s *source) readFile(rel string, max int64) ([]byte, error) {
 	if i < 0 {
 		return nil, fmt.Errorf("found no file %s, expected it in %s: nobody can reach a node without it", rel, s.dir)
 	}
-	if s.files[i].size > max {
-		return nil, fmt.Errorf("%s: found %d bytes, expected at most %d", rel, s.files[i].size, max)
+	size := s.files[i].info.Size()
+	if size > max {
+		return nil, fmt.Errorf("%s: found %d bytes, expected at most %d", rel, size, max)
 	}
-	f, err := s.open(rel, nil)
+	f, err := s.open(s.files[i])
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
 	content, err := io.ReadAll(io.LimitReader(f, max+1))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", quote(rel), err)
 	}
-	if sha256.Sum256(content) != s.files[i].sum {
+	if int64(len(content)) != size {
 		return nil, changed(rel)
 	}
 	return content, nil
@@ -221,25 +268,7 @@ func (s *source) archiveFiles(u UpdatedAt) []strictzip.File {
 		files = append(files, strictzip.File{Name: folder + "/"})
 	}
 	for _, f := range s.files {
-		files = append(files, strictzip.File{Name: f.name, Size: f.size, Open: func() (io.ReadCloser, error) { return s.open(f.name, nil) }})
+		files = append(files, strictzip.File{Name: f.name, Size: f.info.Size(), Open: func() (io.ReadCloser, error) { return s.open(f) }})
 	}
 	return files
-}
-
-// compare returns an error unless the archive has the files that were read when
-// the source was opened.
-func (s *source) compare(a *strictzip.Archive, u UpdatedAt) error {
-	is := map[string][sha256.Size]byte{}
-	for _, e := range a.Entries() {
-		is[e.Name] = e.SHA256
-	}
-	for _, f := range append(s.sums(), fileSum{fileUpdatedAt, sha256.Sum256(u.File())}) {
-		if sum, ok := is[f.name]; !ok || sum != f.sum {
-			return changed(f.name)
-		}
-	}
-	if want := len(s.files) + len(s.folders) + 1; len(is) != want {
-		return fmt.Errorf("nodeinfo.zip has %d entries, expected %d", len(is), want)
-	}
-	return nil
 }

@@ -22,8 +22,15 @@ import (
 // unless nodeinfo.zip is deflated in it, which no tool in use does; then that
 // member is, up to [MaxNodeInfo].
 func Verify(r io.ReaderAt, size int64, opts VerifyOptions) (*Bundle, *check.Report) {
-	v := &verifier{opts: opts, report: &check.Report{Subject: cmp.Or(opts.Name, "info-bundle")}, b: &Bundle{Size: size}}
-	v.verify(r, size)
+	return newVerifier(size, opts).run(r)
+}
+
+func newVerifier(size int64, opts VerifyOptions) *verifier {
+	return &verifier{opts: opts, report: &check.Report{Subject: cmp.Or(opts.Name, "info-bundle")}, b: &Bundle{Size: size}}
+}
+
+func (v *verifier) run(r io.ReaderAt) (*Bundle, *check.Report) {
+	v.verify(r, v.b.Size)
 	if !v.report.OK(false) {
 		return nil, v.report
 	}
@@ -38,6 +45,7 @@ type verifier struct {
 	outer  *strictzip.Archive
 	sizes  map[string]int64    // of the members that are there and not too large
 	sums   map[string][32]byte // of the same
+	opened *opened             // nodeinfo.zip, if it has been judged already: what has its digest is not opened again
 }
 
 func (v *verifier) verify(r io.ReaderAt, size int64) {

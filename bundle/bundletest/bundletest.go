@@ -3,6 +3,7 @@
 package bundletest
 
 import (
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -50,7 +51,7 @@ func write(path, info string, at time.Time) error {
 		return err
 	}
 	defer out.Close()
-	if _, err := bundle.Create(out, src); err != nil {
+	if _, err := bundle.Create(context.Background(), out, src); err != nil {
 		return err
 	}
 	return out.Close()

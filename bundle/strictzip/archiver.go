@@ -3,25 +3,20 @@ package strictzip
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"hash"
 	"io"
-	"io/fs"
-	"path"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/mholt/archiver/v4"
 )
 
 // Everything that touches archiver.Zip is in this file, because of what it does not
-// do: it loses write errors (remembered by firstError, and Written.Verify
-// looks at the result); it checks nothing on reading (it gets the central
-// directory that Open judged, from memory, and all content is hashed); it panics on
-// methods that it does not implement (Open has refused them); it writes the year
-// 2049 for no time (Write demands one).
+// do: it checks nothing on reading (it gets the central directory that Open
+// judged, from memory, and all content is hashed), and it panics on methods that it
+// does not implement (Open has refused them). It does not write archives here: it
+// has one level of compression, uses one processor, and loses write errors.
 
 // Walk calls fn for every entry in bytewise order of name; the reader is nil for folders. A reader ends with
 // an error that is [ErrChanged] if the content is not what Open saw; a reader that is not read to the end has
@@ -129,87 +124,5 @@ func (v *verifyingReader) Read(p []byte) (int, error) {
 		err = fmt.Errorf("read %s: %w", quote(v.entry.Name), err)
 	}
 	v.err = err
-	return n, err
-}
-
-// archive has archiver write the files, which are in order and have passed every check.
-func archive(w io.Writer, files []File, modified time.Time, read func(i int, r io.Reader) io.Reader) error {
-	out := &firstError{w: w}
-	infos := make([]archiver.FileInfo, len(files))
-	opened := 0
-	for i := range files {
-		info := fileInfo{file: &files[i], modified: modified}
-		infos[i] = archiver.FileInfo{
-			FileInfo:      info,
-			NameInArchive: files[i].Name,
-			Open: func() (fs.File, error) {
-				content, err := files[i].Open()
-				if err != nil {
-					return nil, err
-				}
-				opened++
-				return &openFile{fileInfo: info, r: read(i, content), c: content}, nil
-			},
-		}
-		if info.IsDir() {
-			opened++
-		}
-	}
-	err := archiver.Zip{Compression: methodDeflate, SelectiveCompression: true}.Archive(context.Background(), out, infos)
-	switch {
-	case out.err != nil:
-		return out.err
-	case err != nil:
-		return err
-	case opened != len(files):
-		return errors.New("not every file was written")
-	}
-	return nil
-}
-
-// fileInfo is what the archive says about a file: nothing but its name, kind, size and the
-// one time.
-type fileInfo struct {
-	file     *File
-	modified time.Time
-}
-
-func (i fileInfo) Name() string       { return path.Base(i.file.Name) }
-func (i fileInfo) Size() int64        { return i.file.Size }
-func (i fileInfo) ModTime() time.Time { return i.modified }
-func (i fileInfo) IsDir() bool        { return i.file.isFolder() }
-func (i fileInfo) Sys() any           { return nil }
-func (i fileInfo) Mode() fs.FileMode {
-	if i.IsDir() {
-		return fs.ModeDir | 0o755
-	}
-	return 0o644
-}
-
-type openFile struct {
-	fileInfo
-	r io.Reader
-	c io.Closer
-}
-
-func (f *openFile) Stat() (fs.FileInfo, error) { return f.fileInfo, nil }
-func (f *openFile) Read(p []byte) (int, error) { return f.r.Read(p) }
-func (f *openFile) Close() error               { return f.c.Close() }
-
-// firstError remembers the first error of a writer, and writes nothing after it.
-type firstError struct {
-	w   io.Writer
-	err error
-}
-
-func (f *firstError) Write(p []byte) (int, error) {
-	if f.err != nil {
-		return 0, f.err
-	}
-	n, err := f.w.Write(p)
-	if err == nil && n < len(p) {
-		err = io.ErrShortWrite
-	}
-	f.err = err
 	return n, err
 }

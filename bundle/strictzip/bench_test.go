@@ -85,7 +85,7 @@ func BenchmarkWrite(b *testing.B) {
 		b.Run(what, func(b *testing.B) {
 			b.SetBytes(32 << 20)
 			for b.Loop() {
-				if _, err := strictzip.Write(io.Discard, []strictzip.File{file("a", content)}, testTime, testLimits); err != nil {
+				if _, err := strictzip.Write(b.Context(), io.Discard, []strictzip.File{file("a", content)}, testTime, testLimits); err != nil {
 					b.Fatal(err)
 				}
 			}

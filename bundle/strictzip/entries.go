@@ -11,26 +11,22 @@ import (
 const maxDescriptor = 24
 
 // readEntries reads every local header and data descriptor and, if content is
-// true, inflates every entry once, in the order of the file.
+// true, inflates every entry once. What is read is read in the order of the file.
 func (o *opener) readEntries(spans []span, e ends, content bool) bool {
 	rec := o.rec
-	o.hashes = make(map[*header][32]byte, len(spans))
-	s := &stream{r: o.r, end: e.dirOffset, buf: o.mem.buf}
-	if content {
-		o.mem.whole.Reset()
-		s.whole = newDigester(o.mem.whole, e.dirOffset)
-		defer s.whole.close()
-	}
 	rec.checked(ruleLocal, ruleDesc)
 	if content {
 		rec.checked(ruleDeflate, ruleSize, ruleCRC)
 	}
-	for _, sp := range spans {
+	in := o.newInput(spans, e, content)
+	defer in.close()
+	s := in.stream
+	for i, sp := range spans {
 		s.skipTo(sp.offset)
 		descLen, wide, ok := o.readLocal(s, sp)
 		if ok {
 			sp.dataOff = s.pos()
-			ok = content && o.readContent(s, sp)
+			ok = content && in.readContent(i)
 			s.skipTo(sp.dataOff + sp.csize)
 			if descLen > 0 {
 				o.readDescriptor(s, sp, descLen, wide)
@@ -45,9 +41,18 @@ func (o *opener) readEntries(spans []span, e ends, content bool) bool {
 			return false
 		}
 	}
+	in.wait()
 	if content {
-		s.whole.write(o.directory)
-		s.whole.write(e.records)
+		whole := s.whole.h
+		whole.Write(o.directory)
+		whole.Write(e.records)
+		whole.Sum(o.sum[:0])
+	}
+	o.hashes = make(map[*header][32]byte, len(spans))
+	for i, sp := range spans {
+		if out := in.out[i]; out != nil {
+			o.judgeContent(sp, out)
+		}
 	}
 	return true
 }
@@ -185,33 +190,26 @@ func (o *opener) readDescriptor(s *stream, sp span, n int, wide bool) {
 	}
 }
 
-// readContent inflates the data of an entry and compares it with what is declared. It
-// returns false if that could not be done.
-func (o *opener) readContent(s *stream, sp span) bool {
+// judgeContent compares what came out of the data of an entry with what is
+// declared.
+func (o *opener) judgeContent(sp span, out *inflated) {
 	rec := o.rec
-	if sp.method != methodStored && sp.method != methodDeflate || sp.flags&flagsEncryption != 0 {
-		return false // refused already
-	}
-	out := o.mem.inflate(&dataReader{s: s, n: sp.csize}, sp.method, sp.usize, nil)
 	switch {
-	case s.err != nil:
-		return false // readEntries reports it
 	case out.err != nil:
 		rec.fail(ruleDeflate, sp.where(), fmt.Sprintf("%v after %d bytes of content", out.err, out.size), "a complete deflate stream")
-		return true
+		return
 	case out.size > sp.usize:
 		rec.fail(ruleSize, sp.where(), fmt.Sprintf("more than %d bytes", sp.usize), fmt.Sprintf("%d bytes", sp.usize))
-		return true
+		return
 	case out.left > 0:
 		rec.fail(ruleDeflate, sp.where(), fmt.Sprintf("%d bytes of data after the end of the deflate stream", out.left), "none")
 	}
 	if out.size < sp.usize {
 		rec.fail(ruleSize, sp.where(), fmt.Sprintf("%d bytes", out.size), fmt.Sprintf("%d bytes", sp.usize))
-		return true
+		return
 	}
 	if out.crc != sp.crc {
 		rec.fail(ruleCRC, sp.where(), fmt.Sprintf("checksum %08x", out.crc), fmt.Sprintf("%08x", sp.crc))
 	}
 	o.hashes[sp.header] = out.sha256
-	return true
 }

@@ -2,6 +2,7 @@ package strictzip_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"strings"
@@ -22,7 +23,7 @@ func ExampleWrite() {
 	}
 	var out bytes.Buffer // better a temporary file
 	files := []strictzip.File{text("updated-at.txt", "2026-11-23\n"), text("docs/terms.txt", "be kind\n")}
-	written, err := strictzip.Write(&out, files, time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), exampleLimits)
+	written, err := strictzip.Write(context.Background(), &out, files, time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), exampleLimits)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -81,7 +81,7 @@ func FuzzWrite(f *testing.F) {
 	f.Fuzz(func(t *testing.T, first, second, content string) {
 		var b bytes.Buffer
 		files := []strictzip.File{file(first, content), file(second, content+content)}
-		w, err := strictzip.Write(&b, files, testTime, testLimits)
+		w, err := strictzip.Write(t.Context(), &b, files, testTime, testLimits)
 		if err != nil {
 			if b.Len() > 0 {
 				t.Fatalf("refused after %d bytes: %v", b.Len(), err)

@@ -1,6 +1,7 @@
 package strictzip
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -41,9 +42,10 @@ type opener struct {
 	size      int64
 	lim       Limits
 	rec       *recorder
-	mem       *scratch
+	scan      func(name string) io.Writer // nil: nobody looks at contents
 	directory []byte
 	hashes    map[*header][32]byte
+	sum       [32]byte // of the archive
 }
 
 // Reasons for which checks are skipped.
@@ -62,12 +64,21 @@ const (
 // by its number in the central directory and its name, quoted and escaped.
 // A failure of "zip.read" means that r returned an error, and says nothing about the archive.
 //
-// Memory is bounded by the limits (about 300 bytes an entry, and its names), not by
-// the size of the archive.
+// Memory is bounded by the limits (about 300 bytes an entry, and its names) and
+// the number of processors (some megabytes each), not by the size of the archive. Large archives
+// are inflated and hashed on several processors.
 func Open(r io.ReaderAt, size int64, lim Limits) (*Archive, *check.Report) {
-	mem := scratches.Get().(*scratch)
-	defer mem.release()
-	o := &opener{r: r, size: size, lim: lim, rec: newRecorder(), mem: mem}
+	return OpenScan(r, size, lim, nil)
+}
+
+// OpenScan is [Open] for who wants to look for something in the files, whose
+// contents are written, while they are inflated for the checks, to what scan
+// returns for each name; nil if it is not wanted. It is the content that
+// Entry.SHA256 is of, once and in order, but nothing is known of it yet: what was
+// found counts only if there is an archive. Write errors have no effect. scan
+// and the writers of several files may be called at the same time.
+func OpenScan(r io.ReaderAt, size int64, lim Limits, scan func(name string) io.Writer) (*Archive, *check.Report) {
+	o := &opener{r: r, size: size, lim: lim, scan: scan, rec: newRecorder()}
 	a := o.open()
 	rep := o.rec.report()
 	if !rep.OK(false) {
@@ -129,7 +140,7 @@ func (o *opener) open() *Archive {
 		byName:    make(map[string]int, len(headers)),
 		directory: append(o.directory, e.records...),
 	}
-	o.mem.whole.Sum(a.sha256[:0])
+	a.sha256 = o.sum
 	for i, h := range headers {
 		a.entries[i] = Entry{Name: h.name, Size: h.usize, Mode: h.mode(), Modified: h.modified()}
 		if !h.isFolder() {
@@ -165,16 +176,16 @@ func (a *Archive) ReadFile(name string, max int64) ([]byte, error) {
 	}
 	mem := scratches.Get().(*scratch)
 	defer mem.release()
-	s := &stream{r: a.r, off: h.dataOff, end: h.dataOff + h.csize, buf: mem.buf}
-	content := make([]byte, 0, e.Size)
-	out := mem.inflate(&dataReader{s: s, n: h.csize}, h.method, h.usize, func(b []byte) { content = append(content, b...) })
+	s := &stream{r: a.r, off: h.dataOff, end: h.dataOff + h.csize, ring: mem.ring}
+	content := bytes.NewBuffer(make([]byte, 0, e.Size))
+	out := mem.fromStream(&dataReader{s: s, n: h.csize}, h.method, h.usize, false, content)
 	switch {
 	case s.err != nil:
 		return nil, fmt.Errorf("read %s: %w", quote(name), s.err)
 	case out.err != nil || out.sha256 != e.SHA256:
 		return nil, fmt.Errorf("read %s: %w", quote(name), ErrChanged)
 	}
-	return content, nil
+	return content.Bytes(), nil
 }
 
 // Section returns where the content of a stored (not compressed) file lies in

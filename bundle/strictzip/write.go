@@ -1,6 +1,7 @@
 package strictzip
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -10,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/klauspost/compress/zip"
 )
 
 // File is what Write puts into an archive.
@@ -61,7 +64,10 @@ func (w *Written) SHA256() [32]byte { return w.sha256 }
 // can be known: names, sizes and limits. A file that turns out to have another size, an archive
 // that becomes too large or compresses too well are errors after something was written; so write to a
 // temporary file. Call [Written.Verify] before using the result.
-func Write(w io.Writer, files []File, modified time.Time, lim Limits) (*Written, error) {
+//
+// Files are read one after the other and compressed on several processors, in
+// a few megabytes of memory for each. When ctx ends, so does Write, with its cause.
+func Write(ctx context.Context, w io.Writer, files []File, modified time.Time, lim Limits) (*Written, error) {
 	files = slices.Clone(files)
 	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
 	modified = modified.UTC().Truncate(time.Second)
@@ -70,42 +76,30 @@ func Write(w io.Writer, files []File, modified time.Time, lim Limits) (*Written,
 	}
 
 	done := &Written{files: make([]writtenFile, len(files)), modified: modified, lim: lim}
+	for i, f := range files {
+		done.files[i] = writtenFile{name: f.Name, size: f.Size}
+	}
 	out := &archiveWriter{w: w, limit: lim.Archive, sum: sha256.New()}
-	readers := make([]*sizedReader, len(files))
-	err := archive(out, files, modified, func(i int, r io.Reader) io.Reader {
-		readers[i] = &sizedReader{r: r, name: files[i].Name, size: files[i].Size, sum: sha256.New()}
-		return readers[i]
+	m := &memberWriter{zip: zip.NewWriter(out), files: files, modified: modified}
+	err := compress(ctx, files, func(b *block) error {
+		if b.last {
+			done.files[b.index].sha256 = b.sha256
+		}
+		return m.write(b)
 	})
+	if err == nil {
+		err = m.close()
+	}
 	if err != nil {
 		return nil, fmt.Errorf("write archive: %w", err)
 	}
-	overhead := int64(endRecordLen)
-	var inflated int64
-	for i := range files {
-		f := &files[i]
-		done.files[i] = writtenFile{name: f.Name, size: f.Size}
-		overhead += localHeaderLen + directoryHeaderLen + 2*int64(len(f.Name)+utLen)
-		inflated += f.Size
-		if readers[i] != nil {
-			if !readers[i].complete {
-				return nil, fmt.Errorf("write archive: %s was not read to its end", quote(f.Name))
-			}
-			readers[i].sum.Sum(done.files[i].sha256[:0])
-			overhead += shortDescriptorLen
-		}
-	}
-	if compressed := out.n - overhead; lim.ratioExceeded(inflated, compressed) {
-		return nil, fmt.Errorf("write archive: %d bytes were compressed to %d, expected no more than %d times less, not counting the first %d: nobody would read it", inflated, compressed, lim.Ratio, lim.RatioFree)
+	if lim.ratioExceeded(m.inflated, m.compressed) {
+		return nil, fmt.Errorf("write archive: %d bytes were compressed to %d, expected no more than %d times less, not counting the first %d: nobody would read it", m.inflated, m.compressed, lim.Ratio, lim.RatioFree)
 	}
 	done.size = out.n
 	out.sum.Sum(done.sha256[:0])
 	return done, nil
 }
-
-const (
-	utLen              = 9  // the UT field with one time
-	shortDescriptorLen = 16 // with signature and 32-bit sizes
-)
 
 // checkFiles refuses what Open would refuse. The files are sorted.
 func checkFiles(files []File, modified time.Time, lim Limits) error {
@@ -182,32 +176,6 @@ func (a *archiveWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// sizedReader fails if the content has not the size it should have: the file changed
-// while it was archived.
-type sizedReader struct {
-	r        io.Reader
-	name     string
-	size     int64
-	n        int64
-	sum      hash.Hash
-	complete bool
-}
-
-func (s *sizedReader) Read(p []byte) (int, error) {
-	n, err := s.r.Read(p)
-	s.n += int64(n)
-	s.sum.Write(p[:n])
-	switch {
-	case s.n > s.size:
-		return 0, fmt.Errorf("%s has more than %d bytes: it changed meanwhile", quote(s.name), s.size)
-	case err == io.EOF && s.n < s.size:
-		return n, fmt.Errorf("%s has %d bytes, expected %d: it changed meanwhile", quote(s.name), s.n, s.size)
-	case err == io.EOF:
-		s.complete = true
-	}
-	return n, err
-}
-
 // Verify opens what has been written and compares it with what was to be written: every byte
 // (by digest), and what Open makes of it. It returns the opened archive.
 func (w *Written) Verify(r io.ReaderAt, size int64) (*Archive, error) {
@@ -215,18 +183,27 @@ func (w *Written) Verify(r io.ReaderAt, size int64) (*Archive, error) {
 	if err := rep.Err(); err != nil {
 		return nil, fmt.Errorf("the archive just written cannot be read: %w", err)
 	}
-	if size != w.size || a.sha256 != w.sha256 {
-		return nil, errors.New("the archive is not what was written: its digest differs")
+	if err := w.Compare(a); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// Compare compares an archive that was opened with what was to be written, as
+// [Written.Verify] does.
+func (w *Written) Compare(a *Archive) error {
+	if a.size != w.size || a.sha256 != w.sha256 {
+		return errors.New("the archive is not what was written: its digest differs")
 	}
 	if len(a.entries) != len(w.files) {
-		return nil, fmt.Errorf("the archive just written has %d entries, expected %d", len(a.entries), len(w.files))
+		return fmt.Errorf("the archive just written has %d entries, expected %d", len(a.entries), len(w.files))
 	}
 	for i, e := range a.entries {
 		f := w.files[i]
-		if e.Name != f.name || e.Size != f.size || e.SHA256 != f.sha256 || !e.Modified.Equal(w.modified) || e.Mode != (fileInfo{file: &File{Name: f.name}}).Mode() {
-			return nil, fmt.Errorf("the archive just written has %s (%d bytes, SHA-256 %x, %s, %s) at place %d, expected %s (%d bytes, SHA-256 %x, %s)",
+		if e.Name != f.name || e.Size != f.size || e.SHA256 != f.sha256 || !e.Modified.Equal(w.modified) || e.Mode != fileMode(f.name) {
+			return fmt.Errorf("the archive just written has %s (%d bytes, SHA-256 %x, %s, %s) at place %d, expected %s (%d bytes, SHA-256 %x, %s)",
 				quote(e.Name), e.Size, e.SHA256, e.Mode, e.Modified.Format(time.RFC3339), i+1, quote(f.name), f.size, f.sha256, w.modified.Format(time.RFC3339))
 		}
 	}
-	return a, nil
+	return nil
 }

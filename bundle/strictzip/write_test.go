@@ -52,7 +52,7 @@ func someContent() []strictzip.File {
 func mustWrite(t testing.TB, files []strictzip.File, modified time.Time) ([]byte, *strictzip.Written) {
 	t.Helper()
 	var b bytes.Buffer
-	w, err := strictzip.Write(&b, files, modified, testLimits)
+	w, err := strictzip.Write(t.Context(), &b, files, modified, testLimits)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +210,7 @@ func TestWriteRefusesBeforeWriting(t *testing.T) {
 	} {
 		t.Run(c.what, func(t *testing.T) {
 			var b bytes.Buffer
-			_, err := strictzip.Write(&b, c.files, c.when, c.lim)
+			_, err := strictzip.Write(t.Context(), &b, c.files, c.when, c.lim)
 			if err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, expected %q", err, c.want)
 			}
@@ -247,7 +247,7 @@ func TestWriteFails(t *testing.T) {
 		{"compresses too well", []strictzip.File{file("a", strings.Repeat("a", 100000))}, limited(func(l *strictzip.Limits) { l.RatioFree, l.Ratio = 1, 10 }), "nobody would read it"},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			if _, err := strictzip.Write(io.Discard, c.files, testTime, c.lim); err == nil || !strings.Contains(err.Error(), c.want) {
+			if _, err := strictzip.Write(t.Context(), io.Discard, c.files, testTime, c.lim); err == nil || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("error %v, expected %q", err, c.want)
 			}
 		})
@@ -260,7 +260,7 @@ func TestWriteAtTheLimits(t *testing.T) {
 	data, _ := mustWrite(t, files, testTime)
 	lim := strictzip.Limits{Archive: int64(len(data)), Total: 6, File: 5, Entries: 2, Depth: 2, Name: 4, Ratio: 1, RatioFree: 1}
 	var b bytes.Buffer
-	w, err := strictzip.Write(&b, files, testTime, lim)
+	w, err := strictzip.Write(t.Context(), &b, files, testTime, lim)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,7 +276,7 @@ func TestWriteRatioIsThatOfReading(t *testing.T) {
 		lim := testLimits
 		lim.Ratio, lim.RatioFree = 2, free
 		var b bytes.Buffer
-		_, err := strictzip.Write(&b, files, testTime, lim)
+		_, err := strictzip.Write(t.Context(), &b, files, testTime, lim)
 		_, rep := strictzip.Open(bytes.NewReader(b.Bytes()), int64(b.Len()), lim)
 		if (err == nil) != rep.OK(false) {
 			t.Fatalf("with %d bytes free: written %v, read %v", free, err, rep.Err())
@@ -302,11 +302,11 @@ func TestWriteErrors(t *testing.T) {
 	files := []strictzip.File{file("a", "1"), dir("b/"), file("c", strings.Repeat("12345", 30))}
 	data, _ := mustWrite(t, files, testTime)
 	for n := range len(data) {
-		if _, err := strictzip.Write(&failingWriter{n}, files, testTime, testLimits); !errors.Is(err, errDisk) {
+		if _, err := strictzip.Write(t.Context(), &failingWriter{n}, files, testTime, testLimits); !errors.Is(err, errDisk) {
 			t.Fatalf("after %d of %d bytes: error %v, expected %v", n, len(data), err, errDisk)
 		}
 	}
-	if _, err := strictzip.Write(&failingWriter{len(data)}, files, testTime, testLimits); err != nil {
+	if _, err := strictzip.Write(t.Context(), &failingWriter{len(data)}, files, testTime, testLimits); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -148,7 +148,7 @@ func (s *stranger) bundle(t testing.TB, updatedAt string, files map[string]strin
 	}
 	var b bytes.Buffer
 	at := mustUpdatedAt(t, updatedAt)
-	if _, err := bundle.Create(&b, bundle.Source{
+	if _, err := bundle.Create(t.Context(), &b, bundle.Source{
 		Root: s.root, Request: s.req, Dir: dir, Key: s.key, UpdatedAt: at, Modified: at.Time(),
 	}); err != nil {
 		t.Fatal(err)

@@ -36,7 +36,7 @@ type BundleResult struct {
 func (d *Dir) CreateBundle(ctx context.Context, out string, overwrite bool, ch Change) (*BundleResult, error) {
 	p := &publication{out: out, overwrite: overwrite}
 	defer p.discard()
-	plan, err := d.change(ctx, ch, p.plan)
+	plan, err := d.change(ctx, ch, func(v *view) (*draft, error) { return p.plan(ctx, v) })
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (p *publication) discard() {
 }
 
 // plan checks everything that can be checked without the key.
-func (p *publication) plan(v *view) (*draft, error) {
+func (p *publication) plan(ctx context.Context, v *view) (*draft, error) {
 	if err := v.checkOutput(p.out, p.overwrite); err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func (p *publication) plan(v *view) (*draft, error) {
 		if s == nil {
 			return nil
 		}
-		return p.stage(v, s, own)
+		return p.stage(ctx, v, s, own)
 	}
 	dr.after = func() error {
 		err := p.staged.Commit()
@@ -122,7 +122,7 @@ func (p *publication) plan(v *view) (*draft, error) {
 }
 
 // stage writes the bundle under a temporary name.
-func (p *publication) stage(v *view, s *signer, req *certs.Request) (err error) {
+func (p *publication) stage(ctx context.Context, v *view, s *signer, req *certs.Request) (err error) {
 	if p.staged, err = durable.CreateFile(p.out, modeFile, p.overwrite); err != nil {
 		return err
 	}
@@ -131,25 +131,19 @@ func (p *publication) stage(v *view, s *signer, req *certs.Request) (err error) 
 		modified = p.updatedAt.Time()
 	}
 	// Create verifies, as a peer would, before it writes the first byte.
-	p.omitted, err = bundle.Create(p.staged, bundle.Source{
+	p.omitted, err = bundle.Create(ctx, p.staged, bundle.Source{
 		Root:      v.root,
 		Request:   req,
 		Dir:       v.file(dirNodeInfo),
 		Key:       s.key,
 		UpdatedAt: p.updatedAt,
 		Modified:  modified,
+		Content:   p.digest,
 	})
 	if err != nil {
 		return err
 	}
-	if err := p.staged.Sync(); err != nil {
-		return err
-	}
-	digest, err := bundle.ContentDigest(v.file(dirNodeInfo))
-	if err == nil && digest != p.digest {
-		err = fmt.Errorf("%s was changed while the info-bundle was made: nothing was done; run the command again", v.file(dirNodeInfo))
-	}
-	return err
+	return p.staged.Sync()
 }
 
 // checkManifest judges nodeinfo/stomp.toml.

@@ -181,7 +181,7 @@ func TestCreateBundleOfMovingContent(t *testing.T) {
 	p := &publication{out: filepath.Join(dir, "b.zip")}
 	defer p.discard()
 	_, err := d.change(t.Context(), keyOf(t, d), func(v *view) (*draft, error) {
-		dr, err := p.plan(v)
+		dr, err := p.plan(t.Context(), v)
 		if v.locked {
 			write(t, d.file("nodeinfo/new.txt"), "x")
 		}

@@ -46,7 +46,7 @@ func strangersBundle(t *testing.T, file string) (id string) {
 	updatedAt, err := bundle.ParseUpdatedAt("2026-11-23\n")
 	must(err)
 	var out bytes.Buffer
-	_, err = bundle.Create(&out, bundle.Source{Root: root, Request: req, Dir: info, Key: key, UpdatedAt: updatedAt, Modified: updatedAt.Time()})
+	_, err = bundle.Create(t.Context(), &out, bundle.Source{Root: root, Request: req, Dir: info, Key: key, UpdatedAt: updatedAt, Modified: updatedAt.Time()})
 	must(err)
 	must(os.WriteFile(file, out.Bytes(), 0o644))
 	return identity.ID()

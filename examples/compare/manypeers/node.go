@@ -185,7 +185,7 @@ func (m *maker) publish(s *node) ([]byte, error) {
 		return nil, err
 	}
 	var file bytes.Buffer
-	_, err = bundle.Create(&file, bundle.Source{Root: s.root, Request: s.req, Dir: info, Key: s.key, UpdatedAt: at, Modified: at.Time()})
+	_, err = bundle.Create(m.ctx, &file, bundle.Source{Root: s.root, Request: s.req, Dir: info, Key: s.key, UpdatedAt: at, Modified: at.Time()})
 	return file.Bytes(), err
 }
 
