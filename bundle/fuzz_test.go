@@ -1,7 +1,6 @@
 package bundle_test
 
 import (
-	"bytes"
 	"testing"
 
 	"github.com/swaptacular/swptpeer/bundle"
@@ -54,61 +53,4 @@ func FuzzNodeInfo(f *testing.F) {
 			t.Fatalf("accepted and not extracted: %v", err)
 		}
 	})
-}
-
-func BenchmarkVerify(b *testing.B) {
-	data := readBundle(b, "aa")
-	b.ReportAllocs()
-	for b.Loop() {
-		if bundle, report := verify(data); bundle == nil {
-			b.Fatal(report.Err())
-		}
-	}
-}
-
-// BenchmarkVerifyLarge is a bundle with 16 MiB that cannot be compressed.
-func BenchmarkVerifyLarge(b *testing.B) {
-	data := mustCreate(b, largeSource(b))
-	b.SetBytes(int64(len(data)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if bundle, report := verify(data); bundle == nil {
-			b.Fatal(report.Err())
-		}
-	}
-}
-
-func BenchmarkCreate(b *testing.B) {
-	src := sourceOf(b, "aa")
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := bundle.Create(new(bytes.Buffer), src); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkCreateLarge(b *testing.B) {
-	src := largeSource(b)
-	b.SetBytes(16 << 20)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := bundle.Create(new(bytes.Buffer), src); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func largeSource(b *testing.B) bundle.Source {
-	src := sourceOf(b, "aa")
-	content := make([]byte, 4<<20)
-	state := uint32(1)
-	for i := range content {
-		state ^= state << 13
-		state ^= state >> 17
-		state ^= state << 5
-		content[i] = byte(state >> 11)
-	}
-	put(b, src.Dir, map[string]string{"a": string(content), "b": string(content[1:]), "c": string(content[2:]), "d": string(content[3:])})
-	return src
 }
