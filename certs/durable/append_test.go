@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -56,6 +57,10 @@ func TestAppendAfterCrash(t *testing.T) {
 			if err := os.WriteFile(file, []byte(tt.found), 0o644); err != nil {
 				t.Fatal(err)
 			}
+			seen, lerr := LookPending(root, testJournal)
+			if lerr != nil || (seen.Obstacle == nil) != (tt.want != "") {
+				t.Errorf("LookPending: found %+v, %v", seen, lerr)
+			}
 			rec, err := Recover(root, testJournal)
 			got, _ := os.ReadFile(file)
 			if tt.want != "" {
@@ -65,8 +70,17 @@ func TestAppendAfterCrash(t *testing.T) {
 				return
 			}
 			var i *Interrupted
-			if !errors.Is(err, errForeign) || !errors.As(err, &i) || !strings.Contains(err.Error(), "index") {
+			if !errors.Is(err, ErrForeign) || !errors.As(err, &i) || !strings.Contains(err.Error(), "index") {
 				t.Errorf("found error %v, expected that another program changed it", err)
+			}
+			// What is found and what must be, so that people can put it right.
+			for _, says := range []string{fmt.Sprintf("found %d bytes", len(tt.found)), fmt.Sprintf("the first %d of them", len(content)), fmt.Sprintf("%d bytes in all", len(content)+len(data))} {
+				if !strings.Contains(err.Error(), says) {
+					t.Errorf("found error %v, expected %q", err, says)
+				}
+			}
+			if i.Journal != testJournal || !slices.Equal(i.Paths, []string{"index"}) {
+				t.Errorf("found %q with %q, expected the journal's file and what it concerns", i.Journal, i.Paths)
 			}
 			if string(got) != tt.found {
 				t.Errorf("found %q, expected that the file is left alone: %q", got, tt.found)

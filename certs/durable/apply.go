@@ -17,11 +17,12 @@ import (
 
 // errLost is reported when neither the destination nor what was to be put there
 // is found: somebody else removed files.
-var errLost = errors.New("what was to be put there has disappeared")
+var errLost = fmt.Errorf("what was to be put there has disappeared: %w", ErrForeign)
 
-// errForeign is reported when a file was changed by somebody else since the
-// change began.
-var errForeign = errors.New("it was changed by another program meanwhile")
+// ErrForeign is wrapped by the errors of Recover, and of a Commit that is being
+// undone, that say what somebody else did since the change began. No repetition
+// gets over it: people must look at the file.
+var ErrForeign = errors.New("it was changed by another program meanwhile")
 
 // applyOp puts one change in its place, if it is not.
 func (r *runner) applyOp(i int, o *op) error {
@@ -72,7 +73,7 @@ func (r *runner) undoOp(i int, o *op) error {
 	case ActionMkdir:
 		return r.undoMkdir(o)
 	case ActionChmod:
-		return r.chmod(o.Path, fs.FileMode(o.OldMode))
+		return r.undoChmod(o)
 	case ActionRemove:
 		return r.undoRemove(o)
 	}
@@ -172,33 +173,83 @@ func (r *runner) isEmpty(dir string) bool {
 	return len(names) == 0 && errors.Is(err, io.EOF)
 }
 
-// openAppended opens the file of an append op and returns what is in it after
-// the recorded size, at most one byte more than was to be added.
-func (r *runner) openAppended(o *op) (*os.File, []byte, error) {
+// undoChmod sets the old mode again. Where it is the old one already there is
+// nothing to set: the file may be one whose mode we may not set at all.
+func (r *runner) undoChmod(o *op) error {
+	fi, err := r.lstat(o.Path)
+	if err != nil || fi == nil {
+		return err
+	}
+	if fi.Mode().Perm() != fs.FileMode(o.OldMode) {
+		return r.chmod(o.Path, fs.FileMode(o.OldMode))
+	}
 	dir, err := r.folder(path.Dir(o.Path))
 	if err != nil {
-		return nil, nil, err
+		return err
+	}
+	// Set again, but perhaps by a process that died before the sync.
+	f, err := dir.root.OpenFile(path.Base(o.Path), syncFlag|noFollow, 0)
+	if errors.Is(err, fs.ErrPermission) {
+		return nil // as in chmod
+	}
+	if err != nil {
+		return err
+	}
+	return closeAfter(f, func() error { return r.syncFile(f, o.Path) })
+}
+
+// appended is the file of an append op.
+type appended struct {
+	file *os.File // for reading and syncing, so that nothing more is asked for than is needed
+	size int64
+	tail []byte // what comes after the recorded size, at most one byte more than was to be added
+}
+
+func (r *runner) openAppended(o *op) (*appended, error) {
+	dir, err := r.folder(path.Dir(o.Path))
+	if err != nil {
+		return nil, err
 	}
 	fi, err := dir.root.Lstat(path.Base(o.Path))
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if !fi.Mode().IsRegular() {
-		return nil, nil, notA("file", o.Path, fi)
+		return nil, notA("file", o.Path, fi)
 	}
-	if fi.Size() < o.Offset {
-		return nil, nil, fmt.Errorf("found %d bytes, expected at least %d: %w", fi.Size(), o.Offset, errForeign)
+	a := &appended{size: fi.Size()}
+	if a.size < o.Offset {
+		return nil, a.foreign(o, nil)
 	}
-	f, err := dir.root.OpenFile(path.Base(o.Path), os.O_RDWR|noFollow, 0)
-	if err != nil {
-		return nil, nil, err
+	if a.file, err = dir.root.OpenFile(path.Base(o.Path), syncFlag|noFollow, 0); err != nil {
+		return nil, err
 	}
-	tail := make([]byte, min(fi.Size()-o.Offset, o.Size+1))
-	if _, err := f.ReadAt(tail, o.Offset); err != nil {
-		f.Close()
-		return nil, nil, err
+	a.tail = make([]byte, min(a.size-o.Offset, o.Size+1))
+	if _, err := a.file.ReadAt(a.tail, o.Offset); err != nil {
+		a.file.Close()
+		return nil, err
 	}
-	return f, tail, nil
+	return a, nil
+}
+
+// maxShownData is how much of what was to be added an error shows: a row of an
+// index is shorter, and it is what people need in order to put it right.
+const maxShownData = 512
+
+// foreign says what the file must be, so that people can make it so.
+func (a *appended) foreign(o *op, data []byte) error {
+	with := "what the change adds"
+	if len(data) > 0 && len(data) <= maxShownData {
+		with = fmt.Sprintf("%q", data)
+	}
+	return fmt.Errorf("found %d bytes, expected the first %d of them and nothing more, as it was before the change, or the first %d and then %s, %d bytes in all: %w",
+		a.size, o.Offset, o.Offset, with, o.Offset+o.Size, ErrForeign)
+}
+
+// isAppended reports whether all of the data is there; nil means that its
+// temporary file is gone, so that it was.
+func (a *appended) isAppended(data []byte) bool {
+	return data == nil || bytes.HasPrefix(a.tail, data)
 }
 
 func (r *runner) applyAppend(o *op) error {
@@ -206,30 +257,53 @@ func (r *runner) applyAppend(o *op) error {
 	if err != nil {
 		return err
 	}
-	f, tail, err := r.openAppended(o)
+	a, err := r.openAppended(o)
+	if err != nil {
+		return err
+	}
+	return closeAfter(a.file, func() error {
+		switch {
+		case a.isAppended(data):
+			// Written, but perhaps by a process that died before the sync.
+			return r.syncFile(a.file, o.Path)
+		case !isTorn(a.tail, data):
+			return a.foreign(o, data)
+		}
+		return r.writeAppended(o, func(f *os.File) error {
+			// Not WriteAt: seek and write are what the other files are written with.
+			if _, err := f.Seek(o.Offset, io.SeekStart); err != nil {
+				return err
+			}
+			if err := r.step("write", o.Path); err != nil {
+				return err
+			}
+			_, err := f.Write(data)
+			return err
+		})
+	})
+}
+
+// writeAppended changes the file of an append op, and syncs it.
+func (r *runner) writeAppended(o *op, do func(f *os.File) error) error {
+	f, err := r.openForAppend(o.Path)
 	if err != nil {
 		return err
 	}
 	return closeAfter(f, func() error {
-		switch {
-		case data == nil || bytes.HasPrefix(tail, data):
-			// Written, but perhaps by a process that died before the sync.
-			return r.syncFile(f, o.Path)
-		case !isTorn(tail, data):
-			return errForeign
-		}
-		// Not WriteAt: seek and write are what the other files are written with.
-		if _, err := f.Seek(o.Offset, io.SeekStart); err != nil {
-			return err
-		}
-		if err := r.step("write", o.Path); err != nil {
-			return err
-		}
-		if _, err := f.Write(data); err != nil {
+		if err := do(f); err != nil {
 			return err
 		}
 		return r.syncFile(f, o.Path)
 	})
+}
+
+// openForAppend opens a file that is to be added to.
+func (d *disk) openForAppend(name string) (*os.File, error) {
+	dir, err := d.folder(path.Dir(name))
+	if err != nil {
+		return nil, err
+	}
+	return dir.root.OpenFile(path.Base(name), os.O_RDWR|noFollow, 0)
 }
 
 // isTorn reports whether tail can be what a crash left of writing data: no
@@ -252,25 +326,51 @@ func (r *runner) undoAppend(o *op) error {
 	if err != nil {
 		return err
 	}
-	f, tail, err := r.openAppended(o)
+	a, err := r.openAppended(o)
 	if err != nil {
 		return err
 	}
-	return closeAfter(f, func() error {
+	return closeAfter(a.file, func() error {
 		switch {
-		case len(tail) == 0:
-			return nil
-		case data == nil || !isTorn(tail, data):
-			return errForeign
+		case len(a.tail) == 0:
+			// Cut off, but perhaps by a process that died before the sync.
+			return r.syncFile(a.file, o.Path)
+		case data == nil || !isTorn(a.tail, data):
+			return a.foreign(o, data)
 		}
-		if err := r.step("truncate", o.Path); err != nil {
-			return err
-		}
-		if err := f.Truncate(o.Offset); err != nil {
-			return err
-		}
-		return r.syncFile(f, o.Path)
+		return r.writeAppended(o, func(f *os.File) error {
+			if err := r.step("truncate", o.Path); err != nil {
+				return err
+			}
+			return f.Truncate(o.Offset)
+		})
 	})
+}
+
+// obstacle returns what keeps an append op from being completed or, in the undo
+// state, from being taken back, as far as it can be seen without changing
+// anything.
+func (r *runner) obstacle(o *op, state string) error {
+	if o.Action != ActionAppend || state == stagingState {
+		return nil
+	}
+	data, err := r.readTemp(o.Temp, o.Size)
+	if err != nil {
+		return err
+	}
+	a, err := r.openAppended(o)
+	if err != nil {
+		return err
+	}
+	a.file.Close()
+	whole := len(a.tail) == 0
+	if state == committedState {
+		whole = a.isAppended(data)
+	}
+	if !whole && (data == nil || !isTorn(a.tail, data)) {
+		return a.foreign(o, data)
+	}
+	return nil
 }
 
 // readTemp reads a staged file of this size; nil if it is not there, which

@@ -17,10 +17,11 @@ var ErrPending = errors.New("an earlier change was interrupted and has not been 
 // take it back, and by Recover when it could not finish. The journal is kept:
 // Recover will finish when the cause is gone.
 type Interrupted struct {
-	Journal string // path of the journal, relative to the root
-	Applied bool   // the change counts as made; if not, it counts as not made
-	Cause   error  // what stopped it
-	Cleanup error  // what stopped the undoing or cleaning up; may be nil
+	Journal string   // path of the journal's file, relative to the root
+	Paths   []string // what the change concerns, relative to the root
+	Applied bool     // the change counts as made; if not, it counts as not made
+	Cause   error    // what stopped it
+	Cleanup error    // what stopped the undoing or cleaning up; may be nil
 }
 
 // Error says what happened and what will.
@@ -85,10 +86,20 @@ type runner struct {
 	plan    *plan
 }
 
+// interrupted is the error of a change that could not be ended. The journal's
+// file is the one that is there now.
+func (r *runner) interrupted(applied bool, cause, cleanup error) *Interrupted {
+	file := r.journal.name
+	if found, err := r.journal.find(); err == nil && len(found) > 0 {
+		file += found[0]
+	}
+	return &Interrupted{Journal: file, Paths: r.plan.paths(), Applied: applied, Cause: cause, Cleanup: cleanup}
+}
+
 func (r *runner) commit(changes []change) error {
 	if err := r.journal.begin(r.plan); err != nil {
 		if cerr := r.journal.end(stagingState); cerr != nil {
-			return &Interrupted{Journal: r.journal.name, Cause: err, Cleanup: cerr}
+			return r.interrupted(false, err, cerr)
 		}
 		return err
 	}
@@ -103,7 +114,7 @@ func (r *runner) commit(changes []change) error {
 	}
 	// From here on nothing is undone: every change is in its place and synced.
 	if err := r.finish(); err != nil {
-		return &Interrupted{Journal: r.journal.name, Applied: true, Cause: err}
+		return r.interrupted(true, err, nil)
 	}
 	return nil
 }
@@ -220,7 +231,7 @@ func (r *runner) takeBack(cause error) error {
 	}
 	if err != nil {
 		found, _ = r.journal.find()
-		return &Interrupted{Journal: r.journal.name, Applied: slices.Contains(found, committedState), Cause: cause, Cleanup: err}
+		return r.interrupted(slices.Contains(found, committedState), cause, err)
 	}
 	return r.finishUndo(cause)
 }
@@ -228,10 +239,10 @@ func (r *runner) takeBack(cause error) error {
 // finishUndo goes on from the undo state.
 func (r *runner) finishUndo(cause error) error {
 	if err := r.undo(); err != nil {
-		return &Interrupted{Journal: r.journal.name, Cause: cause, Cleanup: err}
+		return r.interrupted(false, cause, err)
 	}
 	if err := r.journal.move(undoState, stagingState); err != nil {
-		return &Interrupted{Journal: r.journal.name, Cause: cause, Cleanup: err}
+		return r.interrupted(false, cause, err)
 	}
 	return r.abandon(cause)
 }
@@ -254,7 +265,7 @@ func (r *runner) undo() error {
 // cause if that succeeds.
 func (r *runner) abandon(cause error) error {
 	if err := r.cleanUp(); err != nil {
-		return &Interrupted{Journal: r.journal.name, Cause: cause, Cleanup: err}
+		return r.interrupted(false, cause, err)
 	}
 	return cause
 }
@@ -365,6 +376,9 @@ func (j *journal) read(state string) (*plan, error) {
 	}
 	if !fi.Mode().IsRegular() {
 		return nil, notA("file", name, fi)
+	}
+	if fi.Size() == 0 {
+		return nil, errors.New("found an empty file, expected what was going to be changed")
 	}
 	if fi.Size() > maxJournalBytes {
 		return nil, fmt.Errorf("found %d bytes, expected at most %d", fi.Size(), maxJournalBytes)

@@ -75,7 +75,7 @@ func (d *disk) folder(name string) (*folder, error) {
 	}
 	r, err := d.root.OpenRoot(name)
 	if err != nil {
-		return nil, err
+		return nil, d.explainLink(name, err)
 	}
 	file, err := r.Open(".")
 	if err != nil {
@@ -85,6 +85,29 @@ func (d *disk) folder(name string) (*folder, error) {
 	f := &folder{r, file}
 	d.folders[name] = f
 	return f, nil
+}
+
+// ErrLink is wrapped by the error of a path that leads out of the root through a
+// symbolic link.
+var ErrLink = errors.New("found a symbolic link that leads out of the directory")
+
+// explainLink names the link if that is why a folder cannot be opened: os.Root
+// says only that a path leads out.
+func (d *disk) explainLink(name string, err error) error {
+	if no := syscall.Errno(0); errors.As(err, &no) {
+		return err // the system's own reason
+	}
+	for i, c := range name + "/" {
+		if c != '/' {
+			continue
+		}
+		if fi, lerr := d.root.Lstat(name[:i]); lerr != nil {
+			break
+		} else if fi.Mode()&fs.ModeSymlink != 0 {
+			return fmt.Errorf("%s: %w, expected a folder", name[:i], ErrLink)
+		}
+	}
+	return err
 }
 
 // lstat returns nil and no error if there is nothing at name.

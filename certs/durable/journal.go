@@ -128,13 +128,13 @@ func parsePlan(file []byte) (*plan, error) {
 	}
 	var env envelope
 	if err := strictJSON(file, &env); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("found %d bytes, which are not whole or not a record of this program: %w", len(file), err)
 	}
 	if env.Version != journalVersion {
 		return nil, fmt.Errorf("found version %d, expected %d: it was written by another version of this program", env.Version, journalVersion)
 	}
 	if sum := sha256.Sum256(env.Plan); hex.EncodeToString(sum[:]) != env.SHA256 {
-		return nil, fmt.Errorf("its checksum does not match its content")
+		return nil, fmt.Errorf("its checksum does not match its content: it was changed or damaged after it was written")
 	}
 	p := new(plan)
 	if err := strictJSON(env.Plan, p); err != nil {

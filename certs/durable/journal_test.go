@@ -155,7 +155,7 @@ func TestJournalRefusesFiles(t *testing.T) {
 					t.Errorf("%s %s was called", call, name)
 					return nil
 				})
-				if err == nil || !strings.Contains(err.Error(), testJournal+state) {
+				if !errors.Is(err, ErrJournal) || !strings.Contains(err.Error(), testJournal+state) {
 					t.Errorf("Recover: found error %v, expected one that names the file", err)
 				}
 				if snapshot(t, root) != before {
@@ -174,7 +174,7 @@ func TestJournalTwoStates(t *testing.T) {
 	file := encodePlan(t, testPlan())
 	os.WriteFile(filepath.Join(root, testJournal), file, 0o600)
 	os.WriteFile(filepath.Join(root, testJournal+stagingState), file, 0o600)
-	if _, err := Recover(root, testJournal); err == nil || !strings.Contains(err.Error(), "both") {
+	if _, err := Recover(root, testJournal); !errors.Is(err, ErrJournal) || !strings.Contains(err.Error(), "as well") {
 		t.Errorf("found error %v", err)
 	}
 }
@@ -226,7 +226,7 @@ func TestRecoverStaysInside(t *testing.T) {
 		}})
 		os.WriteFile(filepath.Join(root, testJournal+state), file, 0o600)
 		var i *Interrupted
-		if _, err := Recover(root, testJournal); !errors.As(err, &i) || !strings.Contains(err.Error(), "escapes") {
+		if _, err := Recover(root, testJournal); !errors.As(err, &i) || !errors.Is(err, ErrLink) || !strings.Contains(err.Error(), "d: ") {
 			t.Errorf("state %q: found error %v", state, err)
 		}
 		if after := snapshot(t, outside); after != before {

@@ -1,13 +1,14 @@
 package durable
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 )
 
-func TestPendingPaths(t *testing.T) {
+func TestLookPending(t *testing.T) {
 	all := make([]string, 0)
 	for _, c := range testTx("x").Changes() {
 		if c.Path != "db" { // there already
@@ -22,10 +23,14 @@ func TestPendingPaths(t *testing.T) {
 		tx.hook, _ = at(k, func() error { panic(crash{k}) })
 		crashing(func() { tx.Commit() })
 		before := snapshot(t, root)
-		paths, err := PendingPaths(root, testJournal)
+		pending, err := LookPending(root, testJournal)
 		if err != nil {
 			t.Fatal(err)
 		}
+		if pending.Obstacle != nil || (pending.Journal == "") != (pending.Journal != testJournal && pending.Journal != testJournal+stagingState && pending.Journal != testJournal+newSuffix) {
+			t.Fatalf("step %d: found %+v", k, pending)
+		}
+		paths := pending.Paths
 		if snapshot(t, root) != before {
 			t.Fatal("something was changed")
 		}
@@ -41,10 +46,10 @@ func TestPendingPaths(t *testing.T) {
 	}
 	root := oldRoot(t)
 	os.WriteFile(filepath.Join(root, testJournal), []byte("garbage"), 0o600)
-	if _, err := PendingPaths(root, testJournal); err == nil {
+	if _, err := LookPending(root, testJournal); !errors.Is(err, ErrJournal) {
 		t.Error("garbage was accepted")
 	}
-	if _, err := PendingPaths(root, "journal"); err == nil {
+	if _, err := LookPending(root, "journal"); err == nil {
 		t.Error("a visible journal was accepted")
 	}
 }

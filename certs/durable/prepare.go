@@ -82,7 +82,7 @@ func (b *builder) op(c change) (o op, needed bool, err error) {
 		o.Old = b.plan.old(i, c.Path)
 	case ActionAppend:
 		o.Offset, o.Size = fi.Size(), int64(len(c.Data))
-		return o, o.Size > 0, nil
+		return o, o.Size > 0, b.tryAppend(c)
 	case ActionMkdir:
 		o.Mode = uint32(c.Mode)
 		return o, fi == nil, nil
@@ -91,6 +91,20 @@ func (b *builder) op(c change) (o op, needed bool, err error) {
 		return o, o.Mode != o.OldMode, nil
 	}
 	return o, true, nil
+}
+
+// tryAppend finds out whether the file can be added to. For everything else that
+// changes, staging shows that its folder can be written to; a file in such a
+// folder may still be read-only, or somebody else's.
+func (b *builder) tryAppend(c change) error {
+	if len(c.Data) == 0 {
+		return nil
+	}
+	f, err := b.openForAppend(c.Path)
+	if err != nil {
+		return err
+	}
+	return f.Close()
 }
 
 // checkTarget judges the change itself and its place among the others.

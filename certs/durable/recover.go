@@ -14,6 +14,15 @@ type Recovery struct {
 	Paths     []string
 }
 
+// ErrJournal is wrapped by the errors of a journal that cannot be used. Nothing
+// below the root can be changed while it is there, because nobody knows what is
+// half done.
+var ErrJournal = errors.New("the record of an interrupted change cannot be used")
+
+func journalError(file string, err error) error {
+	return fmt.Errorf("%s: %w: %w", file, ErrJournal, err)
+}
+
 // Recover finishes or cleans up what an interrupted Commit left below root. The
 // caller holds the lock. It may be interrupted itself, and repeated. A journal
 // that cannot be read, or that names anything but what a Tx may have named, is
@@ -39,23 +48,23 @@ func recoverWith(root, name string, h hook) (Recovery, error) {
 	if state == newSuffix {
 		// It had not begun.
 		if err := j.end(newSuffix); err != nil {
-			return Recovery{}, &Interrupted{Journal: name, Cause: err}
+			return Recovery{}, &Interrupted{Journal: name + newSuffix, Cause: err}
 		}
 		return Recovery{Undone: true}, nil
 	}
 	if len(found) > 1 && found[1] != newSuffix {
-		return Recovery{}, fmt.Errorf("journal: found both %s%s and %s%s, expected one: a program other than this one was here", name, state, name, found[1])
+		return Recovery{}, journalError(name+state, fmt.Errorf("found %s%s as well, expected one: a program other than this one was here", name, found[1]))
 	}
 	p, err := j.read(state)
 	if err != nil {
-		return Recovery{}, fmt.Errorf("journal of an interrupted change, %s%s: %w", name, state, err)
+		return Recovery{}, journalError(name+state, err)
 	}
 	r := &runner{disk: d, journal: j, plan: p}
 	if err := r.resume(state); err != nil {
 		if i := (*Interrupted)(nil); errors.As(err, &i) {
 			return Recovery{}, err
 		}
-		return Recovery{}, &Interrupted{Journal: name, Applied: state == committedState, Cause: err}
+		return Recovery{}, r.interrupted(state == committedState, err, nil)
 	}
 	return Recovery{Completed: state == committedState, Undone: state != committedState, Paths: p.paths()}, nil
 }
@@ -93,30 +102,55 @@ func Pending(root, name string) (bool, error) {
 	return len(found) > 0, err
 }
 
-// PendingPaths lists, without changing anything, the paths that the interrupted
-// change concerns: until Recover, each of them may be in its old state, in its
-// new one, or gone. It is empty if nothing is pending, or if what is pending had
-// not begun to change anything. A journal that cannot be read is an error.
-func PendingPaths(root, name string) ([]string, error) {
+// PendingChange is what is known of an interrupted change without finishing it.
+type PendingChange struct {
+	// Journal is the path of the journal's file, relative to the root; "" if
+	// nothing is pending.
+	Journal string
+	// Paths are what the change concerns: until Recover, each of them may be in
+	// its old state, in its new one, or gone. They are empty if what is pending
+	// had not begun to change anything.
+	Paths []string
+	// Obstacle is what Recover will not get over, as far as it can be seen now:
+	// somebody else changed a file meanwhile. It wraps [ErrForeign].
+	Obstacle error
+}
+
+// LookPending looks at an interrupted change, without changing anything. A
+// journal that cannot be used is an error.
+func LookPending(root, name string) (PendingChange, error) {
 	if err := checkJournalName(name); err != nil {
-		return nil, err
+		return PendingChange{}, err
 	}
 	d, err := openDisk(root, nil)
 	if err != nil {
-		return nil, err
+		return PendingChange{}, err
 	}
 	defer d.close()
 	j := &journal{disk: d, name: name}
 	found, err := j.find()
-	if err != nil || len(found) == 0 || found[0] == newSuffix {
-		return nil, err
+	if err != nil || len(found) == 0 {
+		return PendingChange{}, err
+	}
+	out := PendingChange{Journal: name + found[0]}
+	if found[0] == newSuffix {
+		return out, nil
 	}
 	p, err := j.read(found[0])
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil // completed just now by its own process
+		return PendingChange{}, nil // completed just now by its own process
 	}
 	if err != nil {
-		return nil, fmt.Errorf("journal of an interrupted change, %s%s: %w", name, found[0], err)
+		return out, journalError(out.Journal, err)
 	}
-	return p.paths(), nil
+	out.Paths = p.paths()
+	r := &runner{disk: d, journal: j, plan: p}
+	for i := range p.Ops {
+		o := &p.Ops[i]
+		if err := r.obstacle(o, found[0]); errors.Is(err, ErrForeign) {
+			out.Obstacle = fmt.Errorf("%s: %w", o.Path, err)
+			break
+		}
+	}
+	return out, nil
 }

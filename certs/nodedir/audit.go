@@ -164,22 +164,26 @@ func (a *auditor) run() error {
 // checkPending looks for what an interrupted run left.
 func (a *auditor) checkPending() {
 	r := &a.report
-	switch pending, err := durable.Pending(a.path, fileJournal); {
+	switch pending, err := durable.LookPending(a.path, fileJournal); {
 	case err != nil:
-		r.Fail(ruleDirJournal, fileJournal, err.Error(), "no journal, or one that can be read")
-	case pending:
+		a.interrupted = pending.Journal != ""
+		r.Fail(ruleDirJournal, cmp.Or(pending.Journal, fileJournal), err.Error(), "no journal, or one that can be read")
+	case pending.Journal != "":
 		a.interrupted = true
-		paths, err := durable.PendingPaths(a.path, fileJournal)
-		if err != nil {
-			r.Fail(ruleDirJournal, fileJournal, err.Error(), "no journal, or one that can be read")
+		a.pending = pending.Paths
+		r.Pass(ruleDirJournal, pending.Journal, "")
+		paths := cmp.Or(strings.Join(pending.Paths, ", "), "nothing yet")
+		if pending.Obstacle != nil {
+			// As an error: every change is refused until people have acted.
+			r.Fail(ruleDirObstacle, pending.Journal, fmt.Sprintf("an interrupted change of %s, and %v", paths, pending.Obstacle), "files as the change left them")
 			break
 		}
-		r.Pass(ruleDirJournal, fileJournal, "")
-		a.pending = paths
-		r.Fail(ruleDirPending, fileJournal, "an interrupted change of "+cmp.Or(strings.Join(paths, ", "), "nothing yet"), "none")
+		r.Pass(ruleDirObstacle, pending.Journal, "")
+		r.Fail(ruleDirPending, pending.Journal, "an interrupted change of "+paths, "none")
 	default:
 		r.Pass(ruleDirJournal, fileJournal, "none")
 		r.Pass(ruleDirPending, fileJournal, "none")
+		r.Pass(ruleDirObstacle, fileJournal, "none")
 	}
 	if a.quick {
 		r.Skip(ruleDirSignatures, "", "not verified, as asked for: certificates are compared by names and keys only")

@@ -1,7 +1,9 @@
 package nodedir
 
 import (
+	"crypto/sha256"
 	"encoding/pem"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -195,6 +197,9 @@ var damages = []struct {
 	}},
 	{"dir.temporary", "aa", "db/.swptpeer-0123456789abcdef-0", "temporary", func(t *testing.T, d *Dir) { writeText(t, d, "db/.swptpeer-0123456789abcdef-0", "x") }},
 	{"dir.temporary", "aa", aaPeer + ".swptpeer-0123456789abcdef-1.old", "temporary", func(t *testing.T, d *Dir) { mkdirRel(t, d, aaPeer+".swptpeer-0123456789abcdef-1.old") }},
+	{"dir.journal", "aa", fileJournal + ".undo", "empty", func(t *testing.T, d *Dir) { writeText(t, d, fileJournal+".undo", "") }},
+	{"dir.obstacle", "aa", fileJournal, "found 741 bytes, expected the first 740 of them and nothing more, as it was before the change, or the first 740 and then \"row\\n\", 744 bytes in all",
+		func(t *testing.T, d *Dir) { pendingRow(t, d); appendText(t, d, fileIndex, "\n") }},
 	{"dir.journal", "aa", fileJournal, "checksum", func(t *testing.T, d *Dir) { writeText(t, d, fileJournal, `{"version":1,"sha256":"","plan":{}}`+"\n") }},
 }
 
@@ -261,4 +266,16 @@ func withManifests(t testing.TB, d *Dir) {
 	t.Helper()
 	writeText(t, d, filePeersKustomize, "resources: []\n")
 	audit(t, d, AuditOptions{Fix: true})
+}
+
+// pendingRow leaves a change that was interrupted before a row was added to
+// db/index.
+func pendingRow(t *testing.T, d *Dir) {
+	t.Helper()
+	const id, row = "0123456789abcdef", "row\n"
+	temp := "db/.swptpeer-" + id + "-0"
+	writeText(t, d, temp, row)
+	plan := fmt.Sprintf(`{"id":%q,"ops":[{"action":"append","path":"db/index","temp":%q,"offset":%d,"size":%d}]}`, id, temp, len(readText(t, d, fileIndex)), len(row))
+	sum := sha256.Sum256([]byte(plan))
+	writeText(t, d, fileJournal, fmt.Sprintf(`{"version":1,"sha256":"%x","plan":%s}`+"\n", sum, plan))
 }

@@ -33,9 +33,11 @@ var (
 	ruleDirSignatures = &check.Rule{ID: "dir.signatures", Severity: check.Notice, Title: "every signature is verified",
 		Citation: "commands, doctor", Advice: "run \"swptpeer doctor\" without --quick"}
 	ruleDirJournal = &check.Rule{ID: "dir.journal", Severity: check.Error, Title: "the record of an interrupted change, if there is one, can be read",
-		Citation: citeMustHold, Advice: "nothing can be changed until it is gone: restore db/.swptpeer-journal from where it was changed, or the directory from a backup; remove it only if you know that no change was interrupted"}
+		Citation: citeMustHold, Advice: "nothing can be changed until it is gone: restore it from a backup; if there is none, mend what doctor reports besides, move it out of the directory (keep it), and run doctor again"}
 	ruleDirPending = &check.Rule{ID: "dir.pending", Severity: check.Warning, Title: "no change was interrupted",
 		Citation: citeMustHold, Advice: "nothing is lost: the next change completes or undoes it first; " + adviceFix + " to do it now"}
+	ruleDirObstacle = &check.Rule{ID: "dir.obstacle", Severity: check.Error, Title: "nothing keeps an interrupted change from being completed or undone",
+		Citation: citeMustHold, Advice: "make the file what is expected (keep a copy of what was added to it), then " + adviceFix + "; to give the change up instead, move the journal out of the directory (keep it): what it concerns is then partly old and partly new, and doctor says what does not fit"}
 	ruleDirTemporary = &check.Rule{ID: "dir.temporary", Severity: check.Warning, Title: "no temporary files are left over",
 		Citation: citeLayout, Advice: adviceFix + ", which removes them: nothing refers to them"}
 	ruleDirRepaired = &check.Rule{ID: "dir.repaired", Severity: check.Notice, Title: "what is safe to repair has been repaired",
@@ -151,7 +153,7 @@ var (
 
 // dirRules is the table of them, in the order of checking.
 var dirRules = []*check.Rule{
-	ruleDirRepaired, ruleDirJournal, ruleDirPending, ruleDirTemporary, ruleDirSignatures,
+	ruleDirRepaired, ruleDirJournal, ruleDirPending, ruleDirObstacle, ruleDirTemporary, ruleDirSignatures,
 	ruleDirIdentity, ruleDirRoot,
 	ruleDirFolder, ruleDirFile, ruleDirNewline, ruleDirSymlink, ruleDirModePrivate, ruleDirModePublic, ruleDirGitignore,
 	ruleDirConf, ruleDirConfIdentity, ruleDirKeyPlace, ruleDirKeyForm, ruleDirKeyEncrypted, ruleDirOpenSSL,

@@ -21,6 +21,8 @@ func manyPeers(b *testing.B, peers int) *Dir {
 	for i := range peers {
 		id := fmt.Sprintf("%032x", i+1)
 		write(b, filepath.Join(path, dirCreditorsSubnets, fmt.Sprintf("%06x", i+3)), id+"\n")
+		write(b, filepath.Join(path, dirCerts, fmt.Sprintf("7E5F9DB19112FEFA4BC420F2%08X.pem", i)), "not read\n")
+		write(b, filepath.Join(path, dirPeers, id, peerSubnet), fmt.Sprintf("%06x\n", i+3))
 		fmt.Fprintf(&index, "V\t30260326014547Z\t\t7E5F9DB19112FEFA4BC420F2%08X\tunknown\t/O=Swaptacular Nodes Registry/OU=Creditors Agents/serialNumber=%s\n", i, id)
 	}
 	write(b, filepath.Join(path, fileIndex), index.String())
@@ -35,24 +37,24 @@ func BenchmarkPlanning(b *testing.B) {
 		b.Fatal(err)
 	}
 	for _, peers := range []int{10, 10_000} {
-		v := &view{Dir: manyPeers(b, peers), now: testNow}
+		d := manyPeers(b, peers)
 		b.Run(fmt.Sprintf("serial/%d", peers), func(b *testing.B) {
 			for b.Loop() {
-				if _, err := v.nextSerial(); err != nil {
+				if _, err := (&view{Dir: d, now: testNow}).nextSerial(); err != nil {
 					b.Fatal(err)
 				}
 			}
 		})
 		b.Run(fmt.Sprintf("subnet/%d", peers), func(b *testing.B) {
 			for b.Loop() {
-				if _, err := v.freeSubnet(peer); err != nil {
+				if _, err := (&view{Dir: d, now: testNow}).freeSubnet(peer); err != nil {
 					b.Fatal(err)
 				}
 			}
 		})
 		b.Run(fmt.Sprintf("issued/%d", peers), func(b *testing.B) {
 			for b.Loop() {
-				if rows, err := v.issuedToNode(peer.ID()); err != nil || len(rows) > 0 {
+				if rows, err := d.issuedToNode(peer.ID()); err != nil || len(rows) > 0 {
 					b.Fatal(rows, err)
 				}
 			}

@@ -52,6 +52,19 @@ type view struct {
 	*Dir
 	now    time.Time // the moment of the change, the same for all of it
 	locked bool      // this view is the one that will be written from
+	issued *record   // db/index, once it is read
+}
+
+// record returns what db/index says.
+func (v *view) record() (*record, error) {
+	if v.issued == nil {
+		r, err := v.readRecord()
+		if err != nil {
+			return nil, err
+		}
+		v.issued = r
+	}
+	return v.issued, nil
 }
 
 // draft is what a planner decides.
@@ -267,8 +280,11 @@ func withLock(ctx context.Context, path string, opts Options, fn func() error) (
 		_ = lock.Release()
 	}()
 	rec, err := durable.Recover(path, fileJournal)
-	if err != nil {
+	if i := (*durable.Interrupted)(nil); errors.As(err, &i) || errors.Is(err, durable.ErrJournal) {
 		return fmt.Errorf("node directory %s: an interrupted change could not be completed: %w", path, err)
+	}
+	if err != nil {
+		return fmt.Errorf("node directory %s: %w", path, err)
 	}
 	if opts.OnRecover != nil && (rec.Completed || rec.Undone) {
 		opts.OnRecover(rec)

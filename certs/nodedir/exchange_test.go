@@ -35,6 +35,7 @@ func TestExchange(t *testing.T) {
 	rows := strings.SplitAfter(readText(t, aa, fileIndex), "\n")
 	writeText(t, aa, fileIndex, strings.Join(slices.Delete(rows, 1, 2), ""))
 	remove(t, aa.file(dirCreditorsSubnets+"/000001"))
+	remove(t, aa.file("certs/"+aaCert+".pem"))
 	path := filepath.Join(t.TempDir(), "app", "node-data")
 	if err := os.Mkdir(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)

@@ -120,7 +120,7 @@ func parseIndexTime(s string) (time.Time, error) {
 func (d *Dir) indexText() ([]byte, error) {
 	data, err := d.readFile(fileIndex, maxIndex)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w: %s is missing, and without it nothing can be signed: restore it from a backup, or let init rebuild it from %s/", ErrNotNode, d.file(fileIndex), dirCerts)
+		return nil, damagef("%w: %s is missing, and without it nothing can be signed: restore it from a backup, or let init rebuild it from %s/", ErrNotNode, d.file(fileIndex), dirCerts)
 	}
 	return data, err
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"syscall"
 
 	"github.com/swaptacular/swptpeer/bundle/source"
@@ -115,7 +116,7 @@ func exitStatus(err error) int {
 		return statusInterrupted
 	case has[*usageError](err), is(errNoTerminal):
 		return statusUsage
-	case has[*unreadable](err), has[*durable.Interrupted](err), has[*certs.UnsupportedKeyError](err), is(certs.ErrWrongPassword, certs.ErrPasswordRequired, nodedir.ErrNotNode, durable.ErrLockTimeout):
+	case has[*unreadable](err), has[*durable.Interrupted](err), has[*certs.UnsupportedKeyError](err), is(certs.ErrWrongPassword, certs.ErrPasswordRequired, nodedir.ErrNotNode, durable.ErrLockTimeout, durable.ErrJournal, durable.ErrLink):
 		return statusIO
 	case has[*check.Failure](err), has[*reported](err), has[*refusal](err),
 		is(nodedir.ErrRejected, nodedir.ErrRefused, nodedir.ErrUnknown):
@@ -159,6 +160,10 @@ func hintFor(err error) string {
 	if e, ok := errors.AsType[*source.Error](err); ok && sourceHints[e.Kind] != "" {
 		return sourceHints[e.Kind]
 	}
+	if i, ok := errors.AsType[*durable.Interrupted](err); ok && errors.Is(err, durable.ErrForeign) {
+		return fmt.Sprintf("make the file what was expected (keep a copy of it), then run the same command again; to give the interrupted change up instead, "+
+			"move %s out of the directory (keep it): what it concerns (%s) is then partly old and partly new, and \"swptpeer doctor\" says what does not fit", i.Journal, strings.Join(i.Paths, ", "))
+	}
 	switch {
 	case has[*durable.Interrupted](err):
 		return "the change is recorded, and the next command that changes the directory finishes it: remove the cause, then run the same command again"
@@ -172,6 +177,16 @@ func hintFor(err error) string {
 		return "nothing was changed; run the command again with the password of this key"
 	case errors.Is(err, certs.ErrPasswordRequired):
 		return "give the password with --password-file, --password-fd, --password-stdin or SWPTPEER_PASSWORD"
+	case errors.Is(err, durable.ErrJournal):
+		return "nothing was changed; restore the record from a backup; if there is none, mend what \"swptpeer doctor\" reports besides, move the record out of the directory (keep it), and run the command again"
+	case errors.Is(err, durable.ErrLink):
+		return "nothing was changed; put the real folder in the place of the link, or mount it there: a change that followed links could write anywhere"
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return "too many files are open at once: raise the limit, for example with \"ulimit -n 256\", then run the command again"
+	case errors.Is(err, syscall.EFBIG):
+		return "files may not be as large as that here: raise the limit, for example with \"ulimit -f unlimited\", then run the command again"
+	case errors.Is(err, nodedir.ErrDamaged):
+		return "nothing was changed; \"swptpeer doctor\" lists everything that is missing or does not fit"
 	case errors.Is(err, nodedir.ErrNotNode):
 		return "name the node directory with --dir or SWPTPEER_DIR, or make one with \"swptpeer init\""
 	case errors.Is(err, nodedir.ErrUnknown):
