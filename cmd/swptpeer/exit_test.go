@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -61,10 +62,19 @@ func TestExitStatus(t *testing.T) {
 // TestHints: whatever an operator can do something about says what.
 func TestHints(t *testing.T) {
 	for _, err := range []error{certs.ErrWrongPassword, certs.ErrPasswordRequired, nodedir.ErrNotNode, nodedir.ErrUnknown,
-		durable.ErrLockTimeout, fs.ErrExist, fs.ErrNotExist, fs.ErrPermission, syscall.ENOSPC, context.Canceled, errNoTerminal} {
+		durable.ErrLockTimeout, fs.ErrExist, fs.ErrNotExist, fs.ErrPermission, syscall.ENOSPC, context.Canceled, errNoTerminal,
+		durable.ErrJournal, durable.ErrLink, nodedir.ErrDamaged, syscall.EMFILE, syscall.ENFILE, syscall.EFBIG} {
 		if hintFor(fmt.Errorf("x: %w", err)) == "" {
 			t.Errorf("%v has no hint", err)
 		}
+	}
+	// What is more particular goes before "missing", "not a node directory" …
+	if got := hintFor(fmt.Errorf("%w: %w: %w", nodedir.ErrDamaged, nodedir.ErrNotNode, fs.ErrNotExist)); !strings.Contains(got, "doctor") {
+		t.Errorf("hint %q", got)
+	}
+	foreign := &durable.Interrupted{Journal: "db/.swptpeer-journal.undo", Paths: []string{"db/index", "peers/x"}, Cause: durable.ErrForeign}
+	if got := hintFor(fmt.Errorf("x: %w", foreign)); !strings.Contains(got, "move db/.swptpeer-journal.undo out") || !strings.Contains(got, "(db/index, peers/x)") {
+		t.Errorf("hint %q", got)
 	}
 	if got := hintFor(withHint(fs.ErrExist, "do this")); got != "do this" {
 		t.Errorf("hint %q", got)
