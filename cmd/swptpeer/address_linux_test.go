@@ -38,7 +38,7 @@ func asProcess(t testing.TB, env []string, args ...string) *exec.Cmd {
 		t.Skip(err)
 	}
 	cmd := exec.CommandContext(t.Context(), program, args...)
-	cmd.Env = append(append(os.Environ(), "SWPTPEER_TEST_NOW="+referenceTime.Format(time.RFC3339), "HTTPS_PROXY=", "https_proxy="), env...)
+	cmd.Env = append(append(os.Environ(), "SWPTPEER_TEST_NOW="+referenceTime.Format(time.RFC3339), "SWPTPEER_TEST_TRACED=1", "HTTPS_PROXY=", "https_proxy="), env...)
 	return cmd
 }
 

@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"slices"
 	"syscall"
 )
 
@@ -30,10 +31,28 @@ import (
 // (faults_linux_test.go) rely on it.
 func init() { runtime.LockOSThread() }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	// The first signal asks for an orderly end; the second one ends the process
-	// at once.
-	context.AfterFunc(ctx, stop)
-	os.Exit(run(ctx, hostSystem(), os.Args, os.Stdin, os.Stdout, os.Stderr))
+func main() { os.Exit(runAsProcess(hostSystem(), os.Args)) }
+
+// runAsProcess is what main does, without the end of the process: the tests run the
+// command through it, too.
+func runAsProcess(sys system, args []string) int {
+	sys.keepMemory()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	if signals := endingSignals(); len(signals) > 0 {
+		var stop context.CancelFunc
+		ctx, stop = signal.NotifyContext(ctx, signals...)
+		// The first signal asks for an orderly end; the second one ends the
+		// process at once.
+		context.AfterFunc(ctx, stop)
+	}
+	return run(ctx, sys, args, os.Stdin, os.Stdout, os.Stderr)
+}
+
+// endingSignals are the signals that ask for an orderly end, without those that
+// the process was told to ignore: nohup means SIGHUP, and a shell's trap ” INT
+// means SIGINT. (Of an ignored SIGTERM, Go's runtime does not let us know.) An
+// empty list must not be given to os/signal, to which it means all signals.
+func endingSignals() []os.Signal {
+	return slices.DeleteFunc([]os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}, signal.Ignored)
 }

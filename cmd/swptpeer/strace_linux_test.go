@@ -191,7 +191,7 @@ type traced struct {
 // no preemption by signals: fewer stops for strace, and the same calls each
 // time.
 func childEnv(now time.Time, extra ...string) []string {
-	return append([]string{"PATH=" + os.Getenv("PATH"), "SWPTPEER_TEST_NOW=" + now.Format(time.RFC3339),
+	return append([]string{"PATH=" + os.Getenv("PATH"), "SWPTPEER_TEST_NOW=" + now.Format(time.RFC3339), "SWPTPEER_TEST_TRACED=1",
 		"GODEBUG=asyncpreemptoff=1", "GOMAXPROCS=1", "GOTRACEBACK=single"}, extra...)
 }
 

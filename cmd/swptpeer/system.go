@@ -23,10 +23,12 @@ type system struct {
 	openTerminal func() (*os.File, error)
 	// lookPath finds a program as the shell does.
 	lookPath func(name string) (string, error)
+	// keepMemory is done first of all (memory_linux.go).
+	keepMemory func()
 }
 
 func hostSystem() system {
-	return system{lookupEnv: os.LookupEnv, now: time.Now, openTerminal: openControllingTerminal, lookPath: exec.LookPath}
+	return system{lookupEnv: os.LookupEnv, now: time.Now, openTerminal: openControllingTerminal, lookPath: exec.LookPath, keepMemory: keepMemory}
 }
 
 func (s system) env(name string) string {
