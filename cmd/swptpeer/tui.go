@@ -110,37 +110,50 @@ func (p *printer) Write(data []byte) (int, error) {
 }
 
 // safe returns text in a form that cannot do anything to a terminal or forge a
-// line of output: control characters (C0, DEL and C1), line and paragraph
-// separators, bidirectional overrides and every other character that is not
-// printable are written as escapes, as are bytes that are not UTF-8, and what a
-// GitHub runner takes for a command: "::" at the beginning, "##[" anywhere. The
-// result is bounded.
+// line of output. Written as escapes are: every character that is not [printable];
+// bytes that are not UTF-8; combining marks that stand by themselves, strike out
+// or enclose what is before them, or are piled up (see [marks]); and what a GitHub
+// runner takes for a command: "::" at the beginning, "##[" anywhere. The result is
+// bounded.
+//
+// Right-to-left letters are left as they are: people have such names. A terminal
+// that orders text by direction may show the digits and signs next to them, ours
+// included, in another place on the same line; isolating controls would keep
+// that from happening there, and be rubbish in all others. Every control that
+// changes the direction of other text (U+202A to U+202E, U+2066 to U+2069, U+200E,
+// U+200F, U+061C) is escaped.
 func safe(s string) string {
 	if isSafe(s) && len(s) <= maxShown {
 		return s
 	}
-	var b strings.Builder
-	shown := 0
+	var (
+		b     strings.Builder
+		m     marks
+		shown int
+	)
 	for i := 0; i < len(s); shown++ {
 		if shown == maxShown {
 			fmt.Fprintf(&b, "… (%d bytes more)", len(s)-i)
 			break
 		}
 		r, size := utf8.DecodeRuneInString(s[i:])
+		visible := m.next(r)
 		switch {
 		case i == 0 && strings.HasPrefix(s, "::"):
 			b.WriteString(`\x3a`)
 		case r == '[' && strings.HasSuffix(s[:i], "##"):
 			b.WriteString(`\x5b`)
+			m = marks{}
 		case r == utf8.RuneError && size <= 1:
 			fmt.Fprintf(&b, `\x%02x`, s[i])
+			m = marks{} // which would be drawn on our digits
 		case r == '\n':
 			b.WriteString(`\n`)
 		case r == '\r':
 			b.WriteString(`\r`)
 		case r == '\t':
 			b.WriteString(`\t`)
-		case printable(r):
+		case visible:
 			b.WriteRune(r)
 		case r < 0x80:
 			fmt.Fprintf(&b, `\x%02x`, r)
@@ -158,18 +171,64 @@ func isSafe(s string) bool {
 	if strings.HasPrefix(s, "::") || strings.Contains(s, "##[") {
 		return false
 	}
+	var m marks
 	for _, r := range s {
-		if r == utf8.RuneError || !printable(r) {
+		if r == utf8.RuneError || !m.next(r) {
 			return false
 		}
 	}
 	return true
 }
 
-// printable excludes, besides controls, every format character (Unicode Cf:
-// bidirectional overrides and isolates, zero-width characters, tags) and every
-// space but U+0020.
-func printable(r rune) bool { return unicode.IsPrint(r) }
+// printable excludes controls (C0, DEL and C1), every format character (Unicode
+// Cf: bidirectional overrides and isolates, zero-width characters, tags), line and
+// paragraph separators, every space but U+0020, and what is a letter, mark or
+// sign by its category and leaves no ink: characters that are ignored by default
+// (fillers, variation selectors, the grapheme joiner) and blanks.
+func printable(r rune) bool {
+	if r < utf8.RuneSelf {
+		return ' ' <= r && r <= '~'
+	}
+	return unicode.IsPrint(r) && !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector, blanks)
+}
+
+// blanks are signs without ink that are not ignored by default: the empty Braille
+// cell, a null note head, two blanks of Egyptian.
+var blanks = &unicode.RangeTable{
+	R16: []unicode.Range16{{Lo: 0x2800, Hi: 0x2800, Stride: 1}},
+	R32: []unicode.Range32{{Lo: 0x13441, Hi: 0x13442, Stride: 1}, {Lo: 0x1d159, Hi: 0x1d159, Stride: 1}},
+}
+
+// maxMarks is how many combining marks may follow one character. Languages use up
+// to four; piles of them run over the lines above and below.
+const maxMarks = 4
+
+// marks decides about the characters of a text in their order: combining marks
+// are visible on a character, but neither by themselves nor on a space, where
+// they would be drawn on our own text.
+type marks struct {
+	based bool // a visible character, or marks on it, came before
+	count int
+}
+
+func (m *marks) next(r rune) bool {
+	if r < utf8.RuneSelf || !unicode.Is(unicode.M, r) {
+		m.count = 0
+		visible := printable(r)
+		m.based = visible && r != ' '
+		return visible
+	}
+	m.count++
+	m.based = m.based && m.count <= maxMarks && printable(r) && !unicode.In(r, unicode.Me, strikes)
+	return m.based
+}
+
+// strikes are the marks that are drawn across a character (canonical combining
+// class 1) and are no part of any script.
+var strikes = &unicode.RangeTable{R16: []unicode.Range16{
+	{Lo: 0x0334, Hi: 0x0338, Stride: 1}, {Lo: 0x20d2, Hi: 0x20d3, Stride: 1}, {Lo: 0x20d8, Hi: 0x20da, Stride: 1},
+	{Lo: 0x20e5, Hi: 0x20e6, Stride: 1}, {Lo: 0x20ea, Hi: 0x20eb, Stride: 1},
+}}
 
 const programName = "swptpeer"
 

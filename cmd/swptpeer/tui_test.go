@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -27,6 +28,39 @@ func TestSafe(t *testing.T) {
 		"a::b":                     "a::b",
 		"x ##[warning]y":           `x ##\x5bwarning]y`,
 		"#[ ##":                    "#[ ##",
+
+		// Invisible, and printable by category.
+		"a\u3164":              `a\u3164`,
+		"\u2800\u2800":         `\u2800\u2800`,
+		"a\u034fb":             `a\u034fb`,
+		"\u2764\ufe0f":         "\u2764" + `\ufe0f`,
+		"\u115f\u1160\uffa0":   `\u115f\u1160\uffa0`,
+		"\u17b4":               `\u17b4`,
+		"\U000e0100":           `\U000e0100`,
+		"\U0001d159":           `\U0001d159`,
+		"\U00013441":           `\U00013441`,
+		"\u00a0\u3000\u1680":   `\u00a0\u3000\u1680`,
+		"\u061c\u200e\u200f":   `\u061c\u200e\u200f`,
+		"\u00ad\u2060\u180e":   `\u00ad\u2060\u180e`,
+		"valid\u0336":          `valid\u0336`,
+		"\u0301a":              `\u0301a`,
+		"a \u0301":             `a \u0301`,
+		"a\u20dd":              `a\u20dd`,
+		"a\u0336\u0301b\u0301": `a\u0336\u0301` + "b\u0301",
+		"\n\u0301":             `\n\u0301`,
+		"\xff\u0301":           `\xff\u0301`,
+		"##[\u0301":            `##\x5b\u0301`,
+		"\x1b\u0301":           `\x1b\u0301`,
+
+		"a" + strings.Repeat("\u0301", maxMarks):              "a" + strings.Repeat("\u0301", maxMarks),
+		"a" + strings.Repeat("\u0301", maxMarks+2) + "\u00e9": "a" + strings.Repeat("\u0301", maxMarks) + `\u0301\u0301` + "\u00e9",
+
+		// Names in languages.
+		"cafe\u0301":                           "cafe\u0301",
+		"Vie\u0323\u0302t":                     "Vie\u0323\u0302t",
+		"\u05e9\u05c1\u05b8\u05dc":             "\u05e9\u05c1\u05b8\u05dc",
+		"\u0939\u093f\u0928\u094d\u0926\u0940": "\u0939\u093f\u0928\u094d\u0926\u0940",
+		"\u0e1b\u0e35\u0e48":                   "\u0e1b\u0e35\u0e48",
 	} {
 		if got := safe(in); got != want {
 			t.Errorf("safe(%q) = %q, want %q", in, got, want)
@@ -45,14 +79,22 @@ func TestSafe(t *testing.T) {
 func FuzzSafe(f *testing.F) {
 	f.Add(hostileName)
 	f.Add("\xf0\x90\x80")
+	f.Add("a\u0336\u0301\u2800 \u0301\ufe0f\u3164")
 	f.Fuzz(func(t *testing.T, s string) {
 		out := safe(s)
 		if !utf8.ValidString(out) {
 			t.Errorf("safe(%q) is not UTF-8", s)
 		}
-		for _, r := range out {
+		run := 0 // marks in a row
+		for i, r := range out {
 			if !printable(r) {
 				t.Errorf("safe(%q) has %U", s, r)
+			}
+			if run++; !unicode.Is(unicode.M, r) {
+				run = 0
+			}
+			if run > maxMarks || run == 1 && (i == 0 || out[i-1] == ' ') {
+				t.Errorf("safe(%q) has %U at byte %d, on nothing or on too many", s, r, i)
 			}
 		}
 		if safe(out) != out && len(out) <= maxShown {
