@@ -1,8 +1,10 @@
 package certs
 
 import (
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/asn1"
+	"math/big"
 	"slices"
 	"strings"
 	"testing"
@@ -139,5 +141,16 @@ func TestCheckIntermediate(t *testing.T) {
 	}
 	if none := CheckIntermediate(w.aaToCA, nil, at); none.OK(false) {
 		t.Error("accepted without an issuer")
+	}
+}
+
+// A key over the limit is not calculated with.
+func TestVerifySignatureBoundsTheKey(t *testing.T) {
+	for bits, want := range map[int]string{MaxRSABits: "verification error", MaxRSABits + 1: "not looked at"} {
+		key := &rsa.PublicKey{N: new(big.Int).SetBit(big.NewInt(1), bits-1, 1), E: 65537}
+		err := verifySignature(x509.SHA256WithRSA, []byte("x"), make([]byte, (bits+7)/8), key)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%d bits: found %v, want %q", bits, err, want)
+		}
 	}
 }

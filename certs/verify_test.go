@@ -82,6 +82,13 @@ func TestVerifyClient(t *testing.T) {
 	sub.issuer, sub.spki = w.ca.root.RawSubject, spkiOf(subKey.Public())
 	sub.drop(oidNameConstraints)
 	subLeaf := retell(w.server, subKey)
+	// Another authority, which has no business to be a peer of this one.
+	rival := newNode(t, AccountingAuthority)
+	toRival := peer(func(l *lie) {
+		l.subject, l.spki = rival.root.RawSubject, rival.root.RawSubjectPublicKeyInfo
+		l.ext(oidNameConstraints).value = nameConstraintsDER(rival.root.RawSubject)
+		l.ext(oidSubjectKeyID).value = octetStringDER(rival.root.SubjectKeyId)
+	})
 	long := peer(func(l *lie) { l.ext(oidBasicConstraints).value = basicConstraints{true, -1}.der() })
 	for _, tt := range []struct {
 		name      string
@@ -94,6 +101,7 @@ func TestVerifyClient(t *testing.T) {
 		{"with the peer's own root along", plain(w.server, w.aaToCA, w.ca.root), at, "", ""},
 		{"with our root along", plain(w.server, w.aaToCA, w.aa.root), at, "", ""},
 		{"with another's peer certificate before its own", plain(w.server, w.aaToDA, w.aaToCA), at, "", ""},
+		{"two authorities", plain(rival.server(t), toRival), at, ReasonPeer, "expected an accounting authority and an agent"},
 		{"nothing", nil, at, ReasonNothing, "expected a server certificate"},
 		{"nil", []*x509.Certificate{nil}, at, ReasonNothing, "certificate 1"},
 		{"at the limit", append(plain(w.server, w.aaToCA), slices.Repeat(plain(w.da.root), MaxPresented-2)...), at, "", ""},

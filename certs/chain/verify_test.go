@@ -554,3 +554,11 @@ func TestErrorEscapes(t *testing.T) {
 		t.Errorf("found %q, expected an escaped subject", err)
 	}
 }
+
+// Strangers pay for the length of what is to be compared.
+func TestCostGrowsWithTheText(t *testing.T) {
+	short, long := generalName{text: "a"}.cost(), generalName{text: strings.Repeat("a", 6400)}.cost()
+	if short != 1 || long != 101 {
+		t.Errorf("found %d and %d, expected 1 and 101", short, long)
+	}
+}
