@@ -2,7 +2,6 @@ package certs
 
 import (
 	"bytes"
-	"crypto/x509"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -10,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/swaptacular/swptpeer/certs/check"
+	"github.com/swaptacular/swptpeer/certs/der"
 )
 
 // corpus returns the content of every file below dir whose name ends in one of
@@ -88,8 +88,8 @@ func FuzzCertificateDER(f *testing.F) {
 	for _, c := range []*Certificate{w.aa.root, w.ca.root, w.aaToCA, w.caToAA, w.server, referenceCertificate(f, "nodes", "ca", "root-ca.crt")} {
 		f.Add(c.Raw)
 	}
-	f.Fuzz(func(t *testing.T, der []byte) {
-		x, err := x509.ParseCertificate(der)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		x, err := der.ParseCertificate(data)
 		if err != nil {
 			return
 		}
