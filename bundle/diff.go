@@ -1,11 +1,10 @@
 package bundle
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"slices"
+	"sort"
 	"strings"
 
 	"github.com/swaptacular/swptpeer/certs/der"
@@ -183,7 +182,7 @@ func diffFiles(old, new []FileInfo) []FileChange {
 	for _, f := range was {
 		out = append(out, FileChange{Removed, &f, nil})
 	}
-	slices.SortFunc(out, func(a, b FileChange) int { return cmp.Compare(a.Name(), b.Name()) })
+	sort.Slice(out, func(i, j int) bool { return out[i].Name() < out[j].Name() })
 	return out
 }
 

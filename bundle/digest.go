@@ -4,7 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"slices"
-	"strings"
+	"sort"
 )
 
 // fileSum is a file of the content and its digest.
@@ -16,7 +16,8 @@ type fileSum struct {
 // contentDigest is the digest described in the package comment. updated-at.txt
 // is left out here, so that there is one place for it.
 func contentDigest(files []fileSum) [sha256.Size]byte {
-	files = slices.SortedFunc(slices.Values(files), func(a, b fileSum) int { return strings.Compare(a.name, b.name) })
+	files = slices.Clone(files)
+	sort.Slice(files, func(i, j int) bool { return files[i].name < files[j].name })
 	h := sha256.New()
 	for _, f := range files {
 		if f.name != fileUpdatedAt {

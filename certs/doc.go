@@ -30,7 +30,7 @@
 //	    → bundle/strictzip, certs, certs/check, certs/der, stompcheck/manifest, stompcheck/manifest/toml10
 //	bundle/strictzip
 //	    one unambiguous reading of a hostile zip
-//	    → certs/check
+//	    → certs/check, certs/name
 //	stompcheck/server
 //	    a server that behaves like a peer's, to test against
 //	    → certs, stompcheck, stompcheck/frame, stompcheck/manifest, stompcheck/smp

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
-	"slices"
+	"sort"
 	"strings"
 
 	"github.com/mholt/archiver/v4"
@@ -31,7 +31,7 @@ func (a *Archive) Walk(fn func(e Entry, content io.Reader) error) error {
 	if err != nil {
 		return fmt.Errorf("walk archive: %w", err)
 	}
-	slices.SortFunc(files, func(a, b archiver.FileInfo) int { return strings.Compare(a.NameInArchive, b.NameInArchive) })
+	sort.Slice(files, func(i, j int) bool { return files[i].NameInArchive < files[j].NameInArchive })
 	for _, f := range files {
 		i, ok := a.byName[f.NameInArchive]
 		if !ok || len(files) != len(a.entries) {

@@ -1,10 +1,9 @@
 package strictzip
 
 import (
-	"cmp"
 	"fmt"
 	"math"
-	"slices"
+	"sort"
 )
 
 // A span is the part of the file that must belong to one entry: from its local
@@ -23,7 +22,7 @@ func (o *opener) layout(headers []*header, e ends) ([]span, bool) {
 	for i := range headers {
 		spans[i].header = headers[i]
 	}
-	slices.SortStableFunc(spans, func(a, b span) int { return cmp.Compare(a.offset, b.offset) })
+	sort.SliceStable(spans, func(i, j int) bool { return spans[i].offset < spans[j].offset })
 	rec.checked(ruleLeading, ruleOverlap, ruleGap)
 	first := e.dirOffset
 	if len(spans) > 0 {

@@ -8,10 +8,10 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/swaptacular/swptpeer/certs/check"
+	x500 "github.com/swaptacular/swptpeer/certs/name"
 )
 
 // CheckName applies the rules for a single name (those of Error severity) and returns all
@@ -177,7 +177,6 @@ func isASCII(s string) bool {
 // It works by character and remembers: a hostile archive may hold megabytes of characters
 // that decompose to eighteen others.
 type caseFolder struct {
-	caser cases.Caser
 	known map[rune]folded
 	buf   []byte
 }
@@ -191,7 +190,7 @@ type folded struct {
 const maxKnown = 4096
 
 func newCaseFolder() *caseFolder {
-	return &caseFolder{caser: cases.Fold(), known: make(map[rune]folded)}
+	return &caseFolder{known: make(map[rune]folded)}
 }
 
 func (f *caseFolder) fold(element string) string {
@@ -228,8 +227,8 @@ func (f *caseFolder) foldRune(r rune) folded {
 	if unicode.Is(unicode.Other_Default_Ignorable_Code_Point, r) || unicode.Is(unicode.Variation_Selector, r) {
 		return folded{}
 	}
-	s := norm.NFKD.String(f.caser.String(norm.NFD.String(string(r))))
-	s = norm.NFKD.String(f.caser.String(s))
+	s := norm.NFKD.String(x500.Fold(norm.NFD.String(string(r))))
+	s = norm.NFKD.String(x500.Fold(s))
 	out := folded{text: s}
 	for i := 0; i < len(s); {
 		p := norm.NFD.PropertiesString(s[i:])

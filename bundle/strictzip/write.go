@@ -9,6 +9,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"sort"
 	"strings"
 	"time"
 
@@ -69,7 +70,7 @@ func (w *Written) SHA256() [32]byte { return w.sha256 }
 // a few megabytes of memory for each. When ctx ends, so does Write, with its cause.
 func Write(ctx context.Context, w io.Writer, files []File, modified time.Time, lim Limits) (*Written, error) {
 	files = slices.Clone(files)
-	slices.SortFunc(files, func(a, b File) int { return strings.Compare(a.Name, b.Name) })
+	sort.Slice(files, func(i, j int) bool { return files[i].Name < files[j].Name })
 	modified = modified.UTC().Truncate(time.Second)
 	if err := checkFiles(files, modified, lim); err != nil {
 		return nil, err

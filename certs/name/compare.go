@@ -2,7 +2,7 @@ package name
 
 import (
 	"slices"
-	"strings"
+	"sort"
 )
 
 // attrKey is an attribute in the form in which it is compared.
@@ -33,11 +33,11 @@ func newAttrKey(oid []byte, a Attribute, kind syntax) attrKey {
 }
 
 func newRDNKey(keys []attrKey) rdnKey {
-	slices.SortFunc(keys, func(a, b attrKey) int {
-		if c := strings.Compare(a.oid, b.oid); c != 0 {
-			return c
+	sort.Slice(keys, func(i, j int) bool {
+		if keys[i].oid != keys[j].oid {
+			return keys[i].oid < keys[j].oid
 		}
-		return strings.Compare(a.value, b.value)
+		return keys[i].value < keys[j].value
 	})
 	return rdnKey{keys, slices.ContainsFunc(keys, func(k attrKey) bool { return k.undecided })}
 }

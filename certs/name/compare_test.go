@@ -151,7 +151,7 @@ func TestFold(t *testing.T) {
 			// folds nothing. TestEqualText has a pair.
 			continue
 		}
-		a, b := fold(string(r)), caser.String(string(r))
+		a, b := Fold(string(r)), caser.String(string(r))
 		if len([]rune(b)) > 1 {
 			several++
 			if fullFold[r] != b {
@@ -173,8 +173,8 @@ func TestFold(t *testing.T) {
 		if !mayFoldFully(r) {
 			t.Errorf("%U: is in the table and not in its range", r)
 		}
-		if again := fold(fold(string(r))); again != fold(string(r)) {
-			t.Errorf("%U: folds to %+q and then %+q", r, fold(string(r)), again)
+		if again := Fold(Fold(string(r))); again != Fold(string(r)) {
+			t.Errorf("%U: folds to %+q and then %+q", r, Fold(string(r)), again)
 		}
 	}
 }
@@ -207,7 +207,7 @@ func TestASCII(t *testing.T) {
 		for b := range rune(128) {
 			s := "x" + string(a) + string(b)
 			short, _ := prepare(s)
-			long := collapse(norm.NFKC.String(fold(mapRunes(s))))
+			long := collapse(norm.NFKC.String(Fold(mapRunes(s))))
 			if short != long {
 				t.Fatalf("%q: found %q, expected %q", s, short, long)
 			}

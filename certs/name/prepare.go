@@ -23,7 +23,7 @@ func prepare(s string) (string, bool) {
 	}
 	s = norm.NFKC.String(mapRunes(s))
 	for range 2 {
-		folded := fold(s)
+		folded := Fold(s)
 		if folded == s {
 			break
 		}
@@ -91,8 +91,10 @@ var mappedToNothing = &unicode.RangeTable{
 	LatinOffset: 5,
 }
 
-// fold is full case folding (Unicode, CaseFolding.txt, C and F).
-func fold(s string) string {
+// Fold is full case folding (Unicode, CaseFolding.txt, C and F), but for which of
+// several letters stands for all of them: two texts fold to the same if and only
+// if they do by that table.
+func Fold(s string) string {
 	var b strings.Builder
 	b.Grow(len(s))
 	for _, r := range s {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -179,11 +180,11 @@ func (a *auditor) checkSubnetsOnce() {
 	}
 	// Sorted as text, every subnet comes right after one that contains it, with
 	// only others inside the same one between them.
-	slices.SortFunc(claims, func(x, y claim) int {
-		if n := strings.Compare(x.subnet, y.subnet); n != 0 {
-			return n
+	sort.Slice(claims, func(i, j int) bool {
+		if claims[i].subnet != claims[j].subnet {
+			return claims[i].subnet < claims[j].subnet
 		}
-		return strings.Compare(x.where, y.where)
+		return claims[i].where < claims[j].where
 	})
 	once := true
 	var around []claim

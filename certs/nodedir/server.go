@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"sort"
 	"strconv"
 	"time"
 
@@ -46,11 +47,11 @@ func (d *Dir) Servers() ([]IssuedServer, error) {
 			out = append(out, IssuedServer{row.Serial, c, row.Status == statusRevoked})
 		}
 	}
-	slices.SortStableFunc(out, func(a, b IssuedServer) int {
-		if n := a.Certificate.NotBefore.Compare(b.Certificate.NotBefore); n != 0 {
-			return n
+	sort.SliceStable(out, func(i, j int) bool {
+		if n := out[i].Certificate.NotBefore.Compare(out[j].Certificate.NotBefore); n != 0 {
+			return n < 0
 		}
-		return a.Serial.Compare(b.Serial)
+		return out[i].Serial.Compare(out[j].Serial) < 0
 	})
 	return out, errors.Join(errs...)
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"encoding/xml"
 	"fmt"
 	"io"
 	"slices"
@@ -53,93 +52,34 @@ func resultText(res check.Result) string {
 	return strings.Join(parts, "; ")
 }
 
-// JUnit: a suite for each item, a case for each check.
-
-type junitSuites struct {
-	XMLName  xml.Name     `xml:"testsuites"`
-	Name     string       `xml:"name,attr"`
-	Tests    int          `xml:"tests,attr"`
-	Failures int          `xml:"failures,attr"`
-	Errors   int          `xml:"errors,attr"`
-	Skipped  int          `xml:"skipped,attr"`
-	Suites   []junitSuite `xml:"testsuite"`
-}
-
-type junitSuite struct {
-	Name       string          `xml:"name,attr"`
-	Tests      int             `xml:"tests,attr"`
-	Failures   int             `xml:"failures,attr"`
-	Errors     int             `xml:"errors,attr"`
-	Skipped    int             `xml:"skipped,attr"`
-	Properties []junitProperty `xml:"properties>property,omitempty"`
-	Cases      []junitCase     `xml:"testcase"`
-}
-
-type junitProperty struct {
-	Name  string `xml:"name,attr"`
-	Value string `xml:"value,attr"`
-}
-
-type junitCase struct {
-	Class     string        `xml:"classname,attr"`
-	Name      string        `xml:"name,attr"`
-	Failure   *junitMessage `xml:"failure"`
-	Error     *junitMessage `xml:"error"`
-	Skipped   *junitMessage `xml:"skipped"`
-	SystemOut string        `xml:"system-out,omitempty"`
-}
-
-// junitMessage says the same twice: some readers show the attribute, some the
-// text.
-type junitMessage struct {
-	Type    string `xml:"type,attr,omitempty"`
-	Message string `xml:"message,attr"`
-	Text    string `xml:",chardata"`
-}
-
-func newJUnitMessage(typ, text string) *junitMessage { return &junitMessage{typ, text, text} }
-
 func writeJUnit(w io.Writer, kind string, items []item, strict bool) error {
-	suites := junitSuites{Name: programName + " " + kind}
+	suites := junitSuites{name: programName + " " + kind}
 	for _, it := range items {
-		suite := junitSuite{Name: safe(it.name)}
+		suite := junitSuite{name: safe(it.name)}
 		if d := it.digest(); d != "" {
-			suite.Properties = []junitProperty{{"sha256", d}}
+			suite.property = junitProperty{"sha256", d}
 		}
 		if it.err != nil {
-			suite.Errors++
-			suite.Cases = append(suite.Cases, junitCase{Class: safe(it.name), Name: "read", Error: newJUnitMessage("read", safe(it.err.Error()))})
+			suite.cases = append(suite.cases, junitCase{class: safe(it.name), name: "read", err: &junitMessage{"read", safe(it.err.Error())}})
 		}
 		if it.report != nil {
 			for _, res := range it.report.Results {
-				cs := junitCase{Class: safe(it.name), Name: res.Rule.ID}
+				cs := junitCase{class: safe(it.name), name: res.Rule.ID}
 				text := resultText(res)
 				switch {
 				case fails(res, strict) && !(res.Outcome == check.Skipped && explained(it.report)):
-					cs.Failure = newJUnitMessage(res.Rule.Severity.String(), safe(res.Rule.Title)+": "+text)
-					suite.Failures++
+					cs.failure = &junitMessage{res.Rule.Severity.String(), safe(res.Rule.Title) + ": " + text}
 				case res.Outcome == check.Skipped, res.Outcome == check.Waived:
-					cs.Skipped = newJUnitMessage("", res.Outcome.String()+": "+text)
-					suite.Skipped++
+					cs.skipped = &junitMessage{"", res.Outcome.String() + ": " + text}
 				case res.Outcome == check.Failed:
-					cs.SystemOut = res.Rule.Severity.String() + ": " + text
+					cs.systemOut = res.Rule.Severity.String() + ": " + text
 				}
-				suite.Cases = append(suite.Cases, cs)
+				suite.cases = append(suite.cases, cs)
 			}
 		}
-		suite.Tests = len(suite.Cases)
-		suites.Suites = append(suites.Suites, suite)
-		suites.Tests += suite.Tests
-		suites.Failures += suite.Failures
-		suites.Errors += suite.Errors
-		suites.Skipped += suite.Skipped
+		suites.suites = append(suites.suites, suite)
 	}
-	data, err := xml.MarshalIndent(suites, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(w, "%s%s\n", xml.Header, data)
-	return err
+	return suites.write(w)
 }
 
 // GitHub annotations: workflow commands on standard output, one a line.

@@ -113,11 +113,11 @@ func TestHostileServer(t *testing.T) {
 			}
 		},
 		"junit": func(t *testing.T, out string) {
-			var doc timedSuites
+			var doc junitDocument
 			if err := xml.Unmarshal([]byte(out), &doc); err != nil {
 				t.Fatal(err)
 			}
-			if doc.Tests != 14 || doc.Failures != 1 || len(doc.Suites) != 1 || len(doc.Suites[0].Timed) != doc.Tests {
+			if doc.Tests != 14 || doc.Failures != 1 || len(doc.Suites) != 1 || len(doc.Suites[0].Cases) != doc.Tests {
 				t.Errorf("found %d tests, %d failures, %d suites, expected 14, 1 and 1", doc.Tests, doc.Failures, len(doc.Suites))
 			}
 		},
@@ -177,7 +177,7 @@ func TestFormatsEscape(t *testing.T) {
 	if err := writeChecksJUnit(&b, referenceTime, []*peerCheck{p}); err != nil {
 		t.Fatal(err)
 	}
-	var doc timedSuites
+	var doc junitDocument
 	if err := xml.Unmarshal(b.Bytes(), &doc); err != nil || doc.Failures != 2 {
 		t.Errorf("found %d failures (%v), expected 2", doc.Failures, err)
 	}

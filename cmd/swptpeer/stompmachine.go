@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -224,67 +223,27 @@ func (c *call) emitLine(v any) error {
 // JUnit: a suite for each peer, a case for each stage of each address and for
 // each thing that the peer must refuse.
 
-type timedSuites struct {
-	XMLName  xml.Name     `xml:"testsuites"`
-	Name     string       `xml:"name,attr"`
-	Tests    int          `xml:"tests,attr"`
-	Failures int          `xml:"failures,attr"`
-	Errors   int          `xml:"errors,attr"`
-	Skipped  int          `xml:"skipped,attr"`
-	Suites   []timedSuite `xml:"testsuite"`
-}
-
-type timedSuite struct {
-	junitSuite
-	Time      string      `xml:"time,attr"`
-	Timestamp string      `xml:"timestamp,attr"`
-	Timed     []timedCase `xml:"testcase"`
-}
-
-type timedCase struct {
-	Class     string        `xml:"classname,attr"`
-	Name      string        `xml:"name,attr"`
-	Time      string        `xml:"time,attr"`
-	Failure   *junitMessage `xml:"failure"`
-	Error     *junitMessage `xml:"error"`
-	Skipped   *junitMessage `xml:"skipped"`
-	SystemOut string        `xml:"system-out,omitempty"`
-}
-
 func writeChecksJUnit(w io.Writer, begin time.Time, checks []*peerCheck) error {
-	suites := timedSuites{Name: programName + " stompcheck"}
+	suites := junitSuites{name: programName + " stompcheck"}
 	for _, p := range checks {
-		suite := junitOf(p, begin)
-		suites.Suites = append(suites.Suites, suite)
-		suites.Tests += suite.Tests
-		suites.Failures += suite.Failures
-		suites.Errors += suite.Errors
-		suites.Skipped += suite.Skipped
+		suites.suites = append(suites.suites, junitOf(p, begin))
 	}
-	data, err := xml.MarshalIndent(suites, "", "  ")
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(w, "%s%s\n", xml.Header, data)
-	return err
+	return suites.write(w)
 }
 
-func junitOf(p *peerCheck, begin time.Time) timedSuite {
-	suite := timedSuite{junitSuite: junitSuite{Name: safe(p.peer.Folder)}, Timestamp: rfc3339(begin)}
-	suite.Properties = []junitProperty{{"verdict", p.verdictID()}}
+func junitOf(p *peerCheck, begin time.Time) junitSuite {
+	suite := junitSuite{name: safe(p.peer.Folder), time: seconds(0), timestamp: rfc3339(begin), property: junitProperty{"verdict", p.verdictID()}}
 	add := func(class, name string, o check.Outcome, took time.Duration, kind, text string) {
-		cs := timedCase{Class: safe(class), Name: safe(name), Time: seconds(took)}
+		cs := junitCase{class: safe(class), name: safe(name), time: seconds(took)}
 		switch o {
 		case check.Failed:
-			cs.Failure = newJUnitMessage(kind, safe(text))
-			suite.Failures++
+			cs.failure = &junitMessage{kind, safe(text)}
 		case check.Skipped:
-			cs.Skipped = newJUnitMessage("", safe(text))
-			suite.Skipped++
+			cs.skipped = &junitMessage{"", safe(text)}
 		default:
-			cs.SystemOut = safe(text)
+			cs.systemOut = safe(text)
 		}
-		suite.Timed = append(suite.Timed, cs)
+		suite.cases = append(suite.cases, cs)
 	}
 	stages := func(class string, list []stompcheck.Stage) {
 		for _, s := range list {
@@ -300,10 +259,9 @@ func junitOf(p *peerCheck, begin time.Time) timedSuite {
 		}
 	}
 	if p.err != nil {
-		suite.Errors++
-		suite.Timed = append(suite.Timed, timedCase{Class: safe(p.peer.Folder), Name: "read", Time: seconds(0), Error: newJUnitMessage("read", safe(p.err.Error()))})
+		suite.cases = append(suite.cases, junitCase{class: safe(p.peer.Folder), name: "read", time: seconds(0), err: &junitMessage{"read", safe(p.err.Error())}})
 	} else {
-		suite.Time = seconds(p.report.Took)
+		suite.time = seconds(p.report.Took)
 		stages(p.peer.Folder, p.report.Common)
 		for _, a := range p.report.Addresses {
 			stages(p.peer.Folder+" "+addressText(a), a.Stages)
@@ -312,10 +270,6 @@ func junitOf(p *peerCheck, begin time.Time) timedSuite {
 			add(p.peer.Folder+" "+f.Server.String()+" at "+f.Address.String(), "refuses "+f.ID, f.Outcome, f.Took, "not-refused", f.Title+": "+f.Found)
 		}
 	}
-	if suite.Time == "" {
-		suite.Time = seconds(0)
-	}
-	suite.Tests = len(suite.Timed)
 	return suite
 }
 

@@ -232,7 +232,7 @@ func refusedIn(t testing.TB, format, out string) (names []string) {
 			}
 		}
 	case "junit":
-		var doc junitSuites
+		var doc junitDocument
 		if err := xml.Unmarshal([]byte(out), &doc); err != nil {
 			t.Fatal(err)
 		}
@@ -304,7 +304,7 @@ func TestHostileText(t *testing.T) {
 				t.Errorf("json: found %q", got)
 			}
 		case "junit":
-			var doc junitSuites
+			var doc junitDocument
 			if err := xml.Unmarshal([]byte(text), &doc); err != nil || doc.Failures != 1 || doc.Errors != 1 || len(doc.Suites) != 3 {
 				t.Errorf("junit: %v, %d failures, %d errors", err, doc.Failures, doc.Errors)
 			}
