@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Limits of the files that are read here, in bytes.
@@ -175,7 +177,27 @@ func singleBlock(file []byte, what string, labels ...string) (pemBlock, error) {
 	case len(wanted[0].headers) > 0:
 		return pemBlock{}, fmt.Errorf("%s file: line %d: found a header inside the %s block, expected only base64", what, wanted[0].line+1, labels[0])
 	}
+	if err := harmlessText(file); err != nil {
+		return pemBlock{}, fmt.Errorf("%s file: %w", what, err)
+	}
 	return wanted[0], nil
+}
+
+// harmlessText refuses control characters but those of lines and tabs. The text
+// around the block is signed by nobody and stored as it came: a terminal that
+// it is shown on must not obey it. In the block itself there can be none.
+func harmlessText(file []byte) error {
+	for i := 0; i < len(file); {
+		r, size := utf8.DecodeRune(file[i:])
+		if r == utf8.RuneError && size == 1 {
+			r = rune(file[i]) // a byte of its own, as a terminal that does not take UTF-8 sees it
+		}
+		if unicode.IsControl(r) && r != '\t' && r != '\n' && r != '\r' {
+			return fmt.Errorf("line %d: found the control character %U outside of the PEM block, expected nothing but text", 1+bytes.Count(file[:i], []byte("\n")), r)
+		}
+		i += size
+	}
+	return nil
 }
 
 func lineNumbers(blocks []pemBlock) string {

@@ -3,6 +3,7 @@ package certs
 import (
 	"bytes"
 	"encoding/pem"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -56,6 +57,15 @@ func TestParseCertificateFiles(t *testing.T) {
 		{name: "not a certificate", file: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte{0x30, 0}})), refused: "not an X.509 certificate"},
 		{name: "more after the certificate", file: string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: append(slices.Clone(c.Raw), 0)})), refused: "trailing data"},
 		{name: "old Mac line ends", file: strings.ReplaceAll(f, "\n", "\r"), refused: "misplaced PEM boundary"},
+		{name: "an escape sequence above", file: "Subject: x\n\x1b[2J\n" + f, refused: "line 2: found the control character U+001B outside of the PEM block"},
+		{name: "an escape sequence below", file: f + "\x1b]0;x\x07", refused: fmt.Sprintf("line %d: found the control character U+001B", len(lines)+1)},
+		{name: "a backspace", file: "a\bb\n" + f, refused: "line 1: found the control character U+0008"},
+		{name: "DEL", file: "\x7f\n" + f, refused: "control character U+007F"},
+		{name: "NUL", file: f + "\x00", refused: "control character U+0000"},
+		{name: "CSI in UTF-8", file: "\u009b2J\n" + f, refused: "control character U+009B"},
+		{name: "CSI in eight bits", file: "\x9b2J\n" + f, refused: "control character U+009B"},
+		{name: "an escape in the block", file: strings.Replace(f, lines[2], "\x1b"+lines[2], 1), refused: "not valid base64"},
+		{name: "tabs and another language above", file: "a\tb \u00e9 \u6f22 caf\xe9\r\n" + f},
 		{name: "UTF-16", file: utf16(f), refused: "no PEM block"},
 		{name: "at the limit", file: f + strings.Repeat("x", MaxCertificateFile-len(f))},
 		{name: "one past the limit", file: f + strings.Repeat("x", MaxCertificateFile-len(f)+1), refused: "expected at most 65536"},
