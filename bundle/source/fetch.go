@@ -37,9 +37,11 @@ func newClient(opts Options) *http.Client {
 			MaxResponseHeaderBytes: maxHeader,
 			// The bytes of the file, and nothing that grows on the way.
 			DisableCompression: true,
-			ForceAttemptHTTP2:  true,
-			MaxIdleConns:       4,
-			IdleConnTimeout:    opts.ConnectTimeout,
+			// One connection for one answer: what a server sends after it would be
+			// taken for the answer to the next request, or be written to the
+			// standard logger of package log.
+			DisableKeepAlives: true,
+			ForceAttemptHTTP2: true,
 		},
 		CheckRedirect: checkRedirect,
 	}

@@ -1,6 +1,7 @@
 package source_test
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"crypto/tls"
@@ -13,7 +14,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -233,4 +236,87 @@ func ExampleOpener() {
 	// Output:
 	// ../../testdata/reference/bundles/aa.zip a0299a32
 	// ../../testdata/reference/bundles/ca.zip 4d684f92
+}
+
+// logged is what reaches the log package, which net/http's client writes to:
+// text of the server's, past every rule of the command about terminals.
+func logged(t *testing.T) func() string {
+	t.Helper()
+	var b lockedBuffer
+	log.SetOutput(&b)
+	t.Cleanup(func() { log.SetOutput(os.Stderr) })
+	return b.String
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// A server that says more than it was asked for is not heard, neither in the file
+// nor on standard error. (One that speaks before it is asked may still reach the
+// logger, which the command therefore silences.)
+func TestFetchUnsolicited(t *testing.T) {
+	server, opts := web(t)
+	text := logged(t)
+	for what, answer := range map[string]func(conn net.Conn, request func()){
+		"more than declared": func(conn net.Conn, request func()) {
+			request()
+			io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody\x1b[2J::error::geheim")
+		},
+		"a second answer": func(conn net.Conn, request func()) {
+			request()
+			io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbodyHTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\ngeheim")
+		},
+		"more, later": func(conn net.Conn, request func()) {
+			request()
+			io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody")
+			time.Sleep(20 * time.Millisecond)
+			io.WriteString(conn, "\x1b[2Jgeheim")
+		},
+	} {
+		t.Run(what, func(t *testing.T) {
+			listener, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: server.TLS.Certificates})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer listener.Close()
+			go func() {
+				for {
+					conn, err := listener.Accept()
+					if err != nil {
+						return
+					}
+					go func() {
+						defer conn.Close()
+						if conn.(*tls.Conn).Handshake() != nil {
+							return
+						}
+						answer(conn, func() { http.ReadRequest(bufio.NewReader(conn)) })
+					}()
+				}
+			}()
+			o := source.NewOpener(opts)
+			for range 20 {
+				f, err := open(t, o, "https://"+listener.Addr().String()+"/x")
+				wants(t, f, err, []byte("body"))
+			}
+			time.Sleep(50 * time.Millisecond) // for what comes later
+		})
+	}
+	if got := text(); got != "" {
+		t.Errorf("found in the log: %.500q, expected nothing", got)
+	}
 }

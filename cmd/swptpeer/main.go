@@ -17,6 +17,8 @@ package main
 
 import (
 	"context"
+	"io"
+	"log"
 	"os"
 	"os/signal"
 	"runtime"
@@ -37,6 +39,9 @@ func main() { os.Exit(runAsProcess(hostSystem(), os.Args)) }
 // command through it, too.
 func runAsProcess(sys system, args []string) int {
 	sys.keepMemory()
+	// net/http writes to it what a web server sends unasked, past the rules of
+	// tui.go. Nothing else here does.
+	log.SetOutput(io.Discard)
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	if signals := endingSignals(); len(signals) > 0 {
