@@ -27,6 +27,7 @@ type session struct {
 	mu     sync.Mutex
 	output bytes.Buffer
 	ended  chan struct{}
+	react  func(shown string) // called with all that is shown, as soon as something is
 }
 
 // patience is how long a test waits for something to appear.
@@ -85,6 +86,9 @@ func startSession(t *testing.T, dir string, env []string, prepare func(*exec.Cmd
 			n, err := s.master.Read(buf)
 			s.mu.Lock()
 			s.output.Write(buf[:n])
+			if s.react != nil {
+				s.react(s.output.String())
+			}
 			s.mu.Unlock()
 			if err != nil {
 				return

@@ -21,6 +21,8 @@ type system struct {
 	// openTerminal opens the terminal that questions are asked on. The caller
 	// closes it.
 	openTerminal func() (*os.File, error)
+	// jobs stops the process, and lets it go on.
+	jobs *jobControl
 	// lookPath finds a program as the shell does.
 	lookPath func(name string) (string, error)
 	// keepMemory is done first of all (memory_linux.go).
@@ -28,7 +30,8 @@ type system struct {
 }
 
 func hostSystem() system {
-	return system{lookupEnv: os.LookupEnv, now: time.Now, openTerminal: openControllingTerminal, lookPath: exec.LookPath, keepMemory: keepMemory}
+	return system{lookupEnv: os.LookupEnv, now: time.Now, openTerminal: openControllingTerminal, jobs: &jobControl{},
+		lookPath: exec.LookPath, keepMemory: keepMemory}
 }
 
 func (s system) env(name string) string {

@@ -7,12 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"runtime"
 	"strings"
-	"syscall"
-
-	"golang.org/x/term"
 )
 
 // Asking. A question is asked only if standard input or standard error is a
@@ -65,14 +61,19 @@ func (a asker) line(ctx context.Context, question string) (string, error) {
 		return "", err
 	}
 	defer t.close()
+	interrupt, release := catchInterrupts()
+	defer release()
+	if err := context.Cause(ctx); err != nil {
+		return "", err
+	}
 	if _, err := io.WriteString(t.out, question); err != nil {
 		return "", fmt.Errorf("asking on the terminal: %w", err)
 	}
-	answer, err := interruptible(ctx, t.tty, func() ([]byte, error) { return readLine(t.tty) })
+	line, err := answer(ctx, interrupt, t.tty)
 	if err != nil {
 		return "", err
 	}
-	return strings.TrimSpace(string(answer)), nil
+	return strings.TrimSpace(string(line)), nil
 }
 
 // confirm asks a yes-or-no question; anything but yes is no.
@@ -88,20 +89,14 @@ func (a asker) confirm(ctx context.Context, question string) (bool, error) {
 	return false, nil
 }
 
-// password asks without echo. The terminal is put back as it was, also when the
-// process is interrupted.
+// password asks without echo.
 func (a asker) password(ctx context.Context, question string) ([]byte, error) {
 	t, err := a.open()
 	if err != nil {
 		return nil, err
 	}
 	defer t.close()
-	if _, err := io.WriteString(t.out, question); err != nil {
-		return nil, fmt.Errorf("asking on the terminal: %w", err)
-	}
-	// The newline that ends the password is not echoed either.
-	defer io.WriteString(t.out, "\n")
-	return interruptible(ctx, t.tty, func() ([]byte, error) { return term.ReadPassword(int(t.tty.Fd())) })
+	return t.secret(ctx, a.sys.jobs, question)
 }
 
 // newPassword asks twice.
@@ -127,53 +122,20 @@ func (a asker) newPassword(ctx context.Context, what string) ([]byte, error) {
 	return first, nil
 }
 
-// interruptible reads from the terminal in such a way that an interrupt ends
-// the wait and puts the terminal back as it was. Reading from a terminal cannot
-// be called off; the goroutine that does it ends with the process.
-func interruptible(ctx context.Context, tty *os.File, read func() ([]byte, error)) ([]byte, error) {
-	fd := int(tty.Fd())
-	before, err := term.GetState(fd)
-	if err != nil {
-		return nil, fmt.Errorf("reading the state of the terminal: %w", err)
-	}
-	// Ctrl-\ would end the process with the echo still off.
-	quit := make(chan os.Signal, 1)
-	signal.Notify(quit, syscall.SIGQUIT)
-	defer signal.Stop(quit)
-
-	type result struct {
-		data []byte
-		err  error
-	}
-	ch := make(chan result, 1)
-	go func() {
-		data, err := read()
-		ch <- result{data, err}
-	}()
-	select {
-	case r := <-ch:
-		if errors.Is(r.err, io.EOF) {
-			return nil, withHint(&refusal{"no answer: the input ended"}, "")
-		}
-		return r.data, r.err
-	case <-quit:
-		term.Restore(fd, before)
-		return nil, context.Canceled
-	case <-ctx.Done():
-		term.Restore(fd, before)
-		return nil, ctx.Err()
-	}
-}
-
 // readLine reads up to a newline, and nothing beyond it: what follows is the
 // answer to the next question.
 func readLine(r io.Reader) ([]byte, error) {
-	var line []byte
+	// Room for the longest, so that no part of a password stays behind in a
+	// slice that has become too small.
+	line := make([]byte, 0, maxAnswer+1)
 	buf := make([]byte, 1)
 	for len(line) <= maxAnswer {
 		n, err := r.Read(buf)
 		if n == 1 {
 			if buf[0] == '\n' {
+				if runtime.GOOS == "windows" {
+					line = bytes.TrimSuffix(line, []byte("\r"))
+				}
 				return line, nil
 			}
 			line = append(line, buf[0])
@@ -182,8 +144,10 @@ func readLine(r io.Reader) ([]byte, error) {
 			if errors.Is(err, io.EOF) && len(line) > 0 {
 				return line, nil
 			}
+			clear(line)
 			return nil, err
 		}
 	}
+	clear(line)
 	return nil, fmt.Errorf("the answer is longer than %d bytes", maxAnswer)
 }
