@@ -210,14 +210,24 @@ func (a *auditor) checkSubnetsOnce() {
 func (a *auditor) checkSubnetsUsed() {
 	r := &a.report
 	ids := make(map[string]bool, len(a.peers))
+	missing := make(map[string]bool)
+	demand := func(subnet, found string) {
+		if _, given := a.subnets[subnet]; given || missing[subnet] {
+			return
+		}
+		missing[subnet] = true
+		r.FailAdvice(ruleDirPeerSubnet, a.grantFile(subnet), "nothing, and "+found, "a file that says who has it",
+			"write the file with the node id in it: nothing is signed without it, because the subnet would be given to another node")
+	}
 	for _, p := range a.peers {
 		ids[p.Folder] = true
-		if p.Subnet.IsZero() {
-			continue
+		if !p.Subnet.IsZero() {
+			demand(p.Subnet.String(), p.file(peerSubnet)+" has "+p.Subnet.String())
 		}
-		if _, given := a.subnets[p.Subnet.String()]; !given {
-			r.FailAdvice(ruleDirPeerSubnet, a.grantFile(p.Subnet.String()), "nothing, and "+p.file(peerSubnet)+" has "+p.Subnet.String(), "a file that says who has it",
-				"write the file with the node id in it: without it the subnet is given to another node")
+	}
+	for _, c := range a.sortedIssued() {
+		if claim, ok := certificateClaim(c.cert, c.rel); ok {
+			demand(claim.subnet, c.rel+" gives it to "+claim.node)
 		}
 	}
 	all := true

@@ -16,17 +16,19 @@ import (
 func manyPeers(b *testing.B, peers int) *Dir {
 	b.Helper()
 	path := copyNode(b, "aa")
+	const firstSerial = 0x99571934 // the end of the next serial number
 	var index bytes.Buffer
 	index.Write(read(b, path, fileIndex))
 	for i := range peers {
 		id := fmt.Sprintf("%032x", i+1)
 		write(b, filepath.Join(path, dirCreditorsSubnets, fmt.Sprintf("%06x", i+3)), id+"\n")
-		write(b, filepath.Join(path, dirCerts, fmt.Sprintf("7E5F9DB19112FEFA4BC420F2%08X.pem", i)), "not read\n")
+		write(b, filepath.Join(path, dirCerts, fmt.Sprintf("8E5F9DB19112FEFA4BC420F2%08X.pem", firstSerial+i)), "not read\n")
 		write(b, filepath.Join(path, dirPeers, id, peerSubnet), fmt.Sprintf("%06x\n", i+3))
-		fmt.Fprintf(&index, "V\t30260326014547Z\t\t7E5F9DB19112FEFA4BC420F2%08X\tunknown\t/O=Swaptacular Nodes Registry/OU=Creditors Agents/serialNumber=%s\n", i, id)
+		fmt.Fprintf(&index, "V\t30260326014547Z\t\t8E5F9DB19112FEFA4BC420F2%08X\tunknown\t/O=Swaptacular Nodes Registry/OU=Creditors Agents/serialNumber=%s\n", firstSerial+i, id)
 	}
 	write(b, filepath.Join(path, fileIndex), index.String())
 	write(b, filepath.Join(path, dirCreditorsSubnets, nameSeqNum), strconv.Itoa(peers+2)+"\n")
+	write(b, filepath.Join(path, fileSerial), fmt.Sprintf("8E5F9DB19112FEFA4BC420F2%08X\n", firstSerial+peers))
 	return reopen(b, path)
 }
 

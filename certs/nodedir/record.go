@@ -2,12 +2,11 @@ package nodedir
 
 import (
 	"bytes"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/swaptacular/swptpeer/certs"
@@ -18,9 +17,13 @@ import (
 // may have been put back to an older state by itself, or edited by hand. Nothing
 // is signed unless db/index has whatever the other two have, because it is asked
 // whether a node has its certificate already, and whether a serial number was
-// used (node directory, "What must hold"). With 10,000 peers all of it takes a
-// few milliseconds: rows are looked at as bytes, and of the folders only the
-// names are read.
+// used (node directory, "What must hold").
+//
+// With 10,000 peers this takes two milliseconds if everything adds up: the rows
+// are looked at as bytes, and the folders are not read. Serial numbers count up
+// from the root certificate's to the one in db/serial: if there is a row for each
+// of them, none is missing. Only if there is not (numbers may be left out), the
+// names in certs/ are compared one by one.
 
 // ErrDamaged is wrapped by refusals because of what is missing from the
 // directory, or does not fit. Nothing was changed.
@@ -40,28 +43,77 @@ type serialKey [21]byte
 
 // serialKeyOf reads hex digits; false if they are no serial number.
 func serialKeyOf[T string | []byte](digits T) (key serialKey, ok bool) {
-	if len(digits) == 0 || len(digits)%2 != 0 || len(digits) > 2*len(key) {
+	if len(digits)%2 != 0 || len(digits) > 2*len(key) {
 		return key, false
 	}
-	_, err := hex.Decode(key[len(key)-len(digits)/2:], []byte(digits))
-	return key, err == nil && key != serialKey{}
+	at := len(key) - len(digits)/2
+	for i := 0; i < len(digits); i += 2 {
+		high, low := hexValue[digits[i]], hexValue[digits[i+1]]
+		if high|low > 0xf {
+			return serialKey{}, false
+		}
+		key[at+i/2] = high<<4 | low
+	}
+	return key, key != serialKey{}
+}
+
+// hexValue is the value of a hex digit; 0xff for what is none.
+var hexValue = func() (values [256]byte) {
+	for i := range values {
+		n, err := strconv.ParseUint(string(rune(i)), 16, 4)
+		if values[i] = byte(n); err != nil {
+			values[i] = 0xff
+		}
+	}
+	return values
+}()
+
+// next is the number that comes after it.
+func (k serialKey) next() serialKey {
+	for i := len(k) - 1; i >= 0; i-- {
+		if k[i]++; k[i] != 0 {
+			break
+		}
+	}
+	return k
 }
 
 // record is what db/index says, as far as issuing depends on it.
 type record struct {
-	lines map[serialKey]int                  // serial number → line
-	nodes [certs.DebtorsAgent + 1][]issuedTo // by type, in the order of issuing
-	known map[string]struct{}                // node ids
+	dir  *Dir
+	text []byte
+	// unbroken: the serial numbers of the rows count up from the root
+	// certificate's, in order, and the next one is next.
+	unbroken bool
+	next     serialKey
+	// How many rows are for nodes of each type, and the last ones.
+	count  [certs.DebtorsAgent + 1]int
+	recent [certs.DebtorsAgent + 1][]issuedTo
 }
 
 // issuedTo is a row for the certificate of a node.
-type issuedTo struct{ id, serial string }
+type issuedTo struct{ id, serial []byte }
 
-// subjectHeads are how a subject in db/index begins, by type of node, up to the
-// node id. The policy in root-ca.conf lets OpenSSL issue no others.
-var subjectHeads = func() (heads [certs.DebtorsAgent + 1]string) {
+// maxRecent is how many of the last rows of each type are kept at hand: as many
+// as there are subnets for debtors agents.
+const maxRecent = 256
+
+// subjectHead is how the subject of a node begins in db/index: text, and the
+// number of digits of the node id after it. The policy in root-ca.conf lets
+// OpenSSL issue no others.
+type subjectHead struct {
+	text   []byte
+	digits int
+}
+
+var subjectHeads = func() (heads [certs.DebtorsAgent + 1]subjectHead) {
 	for t := certs.AccountingAuthority; t <= certs.DebtorsAgent; t++ {
-		heads[t] = "/O=" + certs.Organization + "/OU=" + t.Unit() + "/serialNumber="
+		heads[t].text = []byte("/O=" + certs.Organization + "/OU=" + t.Unit() + "/serialNumber=")
+		for _, digits := range []int{8, 32} {
+			if _, err := certs.NewIdentity(t, strings.Repeat("0", digits)); err == nil {
+				heads[t].digits = digits
+			}
+		}
 	}
 	return heads
 }()
@@ -73,52 +125,78 @@ func (d *Dir) readRecord() (*record, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows := bytes.Count(text, []byte("\n")) + 1
-	r := &record{lines: make(map[serialKey]int, rows), known: make(map[string]struct{}, rows)}
-	n := 0
-	for line := range bytes.Lines(text) {
-		n++
-		line = bytes.TrimSuffix(line, []byte("\n"))
-		if len(line) > 0 && line[0] == '#' {
-			continue // a comment for OpenSSL, too
+	first, err := certs.SerialOf(d.root.Certificate)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", d.file(fileRootCert), err)
+	}
+	r := &record{dir: d, text: text, unbroken: true}
+	r.next, _ = serialKeyOf(first.String())
+	err = r.rows(func(line int, serial, subject []byte) error {
+		key, ok := serialKeyOf(serial)
+		if !ok {
+			_, err := certs.ParseSerial(string(serial))
+			return fmt.Errorf("found %q: %w", serial, err)
 		}
-		// Editors leave CR LF; for OpenSSL, the CR is part of the subject.
-		if err := r.add(d, n, bytes.TrimSuffix(line, []byte("\r"))); err != nil {
-			return nil, damagef("%s:%d: %w: nothing was signed: restore the row from a backup or from git, or remove the line if it is none", d.file(fileIndex), n, err)
+		r.unbroken = r.unbroken && key == r.next
+		r.next = r.next.next()
+		t, id, ok := nodeOf(subject)
+		if !ok {
+			return d.checkSubject(serial, subject)
 		}
+		r.count[t]++
+		if len(r.recent[t]) == 2*maxRecent {
+			r.recent[t] = append(r.recent[t][:0], r.recent[t][maxRecent:]...)
+		}
+		r.recent[t] = append(r.recent[t], issuedTo{id, serial})
+		return nil
+	})
+	if err != nil {
+		return nil, err
 	}
 	return r, nil
 }
 
-// add adds a row.
-func (r *record) add(d *Dir, line int, row []byte) error {
-	serial, subject, ok := quickRow(row)
-	if !ok {
-		full, err := parseIndexRow(string(row))
+// rows calls do for each row.
+func (r *record) rows(do func(line int, serial, subject []byte) error) error {
+	n := 0
+	for rest := r.text; len(rest) > 0; {
+		n++
+		line := rest
+		if i := bytes.IndexByte(rest, '\n'); i >= 0 {
+			line, rest = rest[:i], rest[i+1:]
+		} else {
+			rest = nil
+		}
+		if len(line) > 0 && line[0] == '#' {
+			continue // a comment for OpenSSL, too
+		}
+		// Editors leave CR LF; for OpenSSL, the CR is part of the subject.
+		row := bytes.TrimSuffix(line, []byte("\r"))
+		serial, subject, ok := quickRow(row)
+		var err error
+		if !ok {
+			serial, subject, err = closeRow(row)
+		}
+		if err == nil {
+			err = do(n, serial, subject)
+		}
 		if err != nil {
-			return err
+			return damagef("%s:%d: %w: nothing was signed: restore the row from a backup or from git, or remove the line if it is none", r.dir.file(fileIndex), n, err)
 		}
-		if i := strings.IndexFunc(full.Subject+full.File+full.Revoked, func(c rune) bool { return c < ' ' || c > '~' }); i >= 0 {
-			return fmt.Errorf("found %q, expected printable ASCII only, as OpenSSL writes it", row)
-		}
-		serial, subject = []byte(full.Serial.String()), []byte(full.Subject)
 	}
-	key, ok := serialKeyOf(serial)
-	if !ok {
-		_, err := certs.ParseSerial(string(serial))
-		return fmt.Errorf("found %q: %w", serial, err)
+	return nil
+}
+
+// closeRow is quickRow for all rows.
+func closeRow(row []byte) (serial, subject []byte, err error) {
+	full, err := parseIndexRow(string(row))
+	if err != nil {
+		return nil, nil, err
 	}
-	if first, twice := r.lines[key]; twice {
-		return fmt.Errorf("found the serial number %s again, expected it in line %d only", serial, first)
+	if strings.ContainsFunc(full.Subject+full.File+full.Revoked, func(c rune) bool { return c < ' ' || c > '~' }) {
+		return nil, nil, fmt.Errorf("found %q, expected printable ASCII only, as OpenSSL writes it", row)
 	}
-	r.lines[key] = line
-	if t, id, ok := nodeOf(subject); ok {
-		text := string(id)
-		r.nodes[t] = append(r.nodes[t], issuedTo{text, string(serial)})
-		r.known[text] = struct{}{}
-		return nil
-	}
-	return d.checkSubject(serial, subject)
+	return []byte(full.Serial.String()), []byte(full.Subject), nil
 }
 
 // quickRow takes the serial number and the subject out of a row as it is written
@@ -170,16 +248,17 @@ func isQuickTime(s []byte) bool {
 // nodeOf returns the node in a slashed subject that begins as it must.
 func nodeOf(subject []byte) (t certs.NodeType, id []byte, ok bool) {
 	for t = certs.AccountingAuthority; t <= certs.DebtorsAgent; t++ {
-		rest, is := bytes.CutPrefix(subject, []byte(subjectHeads[t]))
-		if !is {
+		rest, is := bytes.CutPrefix(subject, subjectHeads[t].text)
+		digits := subjectHeads[t].digits
+		if !is || len(rest) < digits || len(rest) > digits && rest[digits] != '/' && rest[digits] != '+' {
 			continue
 		}
-		id = rest
-		if end := bytes.IndexAny(rest, "/+"); end >= 0 {
-			id = rest[:end]
+		for _, c := range rest[:digits] {
+			if hexValue[c] > 0xf || c >= 'A' && c <= 'F' {
+				return 0, nil, false
+			}
 		}
-		_, err := certs.NewIdentity(t, string(id))
-		return t, id, err == nil
+		return t, rest[:digits], true
 	}
 	return 0, nil, false
 }
@@ -200,24 +279,6 @@ func (d *Dir) checkSubject(serial, subject []byte) error {
 		return fmt.Errorf("subject: found %q, expected %q, as %s has it", subject, n.Slashed(), issuedFile(s))
 	}
 	return nil
-}
-
-// names are what certs/ and peers/ have, without opening a file.
-type names struct{ certs, peers []string }
-
-// readNames reads them. Another process may be issuing meanwhile; what it
-// records in db/index comes after certs/ and before peers/.
-func (d *Dir) readNames() (n names, err error) {
-	if n.certs, err = d.folderNames(dirCerts); errors.Is(err, fs.ErrNotExist) {
-		return n, damagef("nothing was signed: %s is missing, with every certificate that was issued: restore it from a backup or from git: %w", d.file(dirCerts), err)
-	}
-	if err != nil {
-		return n, err
-	}
-	if n.peers, err = d.folderNames(dirPeers); errors.Is(err, fs.ErrNotExist) {
-		err = nil // not made yet: no peers
-	}
-	return n, err
 }
 
 // folderNames returns the visible names in a folder, in no order.
@@ -245,28 +306,69 @@ func andMore(all []string) string {
 	return text
 }
 
-// checkRecorded demands that db/index has a row for each certificate in certs/
-// and each peer in peers/. Files of other names are doctor's concern.
-func (r *record) checkRecorded(d *Dir, n names) error {
+// isComplete reports, at a glance, whether db/index has a row for everything in
+// certs/ and peers/.
+func (r *record) isComplete(next serialKey) bool {
+	if !r.unbroken || r.next != next {
+		return false
+	}
+	peers := 0
+	for t, n := range r.count {
+		if certs.NodeType(t) != r.dir.identity.Type() {
+			peers += n
+		}
+	}
+	folders, ok := subfolders(r.dir.file(dirPeers))
+	return ok && folders == peers
+}
+
+// lookUp compares db/index with what certs/ and peers/ have, and with the number
+// that is to be used next. Files of other names are doctor's concern.
+//
+// The folders are read first: what they have is in db/index a moment later, if
+// another process is just now making a change.
+func (r *record) lookUp(serial certs.Serial, certFiles, peerFolders []string) error {
+	next, _ := serialKeyOf(serial.String())
+	rows := bytes.Count(r.text, []byte("\n")) + 1
+	lines, nodes := make(map[serialKey]int, rows), make(map[string]bool, rows)
+	err := r.rows(func(line int, serial, subject []byte) error {
+		key, _ := serialKeyOf(serial)
+		if first, twice := lines[key]; twice {
+			return fmt.Errorf("found the serial number %s again, expected it in line %d only", serial, first)
+		}
+		lines[key] = line
+		if _, id, ok := nodeOf(subject); ok {
+			nodes[string(id)] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if line := lines[next]; line > 0 {
+		return damagef("%s: the next serial number %s %s (found in %s:%d)", r.dir.file(fileSerial), serial, adviceUsed, fileIndex, line)
+	}
 	var missing []string
-	for _, file := range n.certs {
+	for _, file := range certFiles {
 		if digits, ok := strings.CutSuffix(file, ".pem"); ok {
-			if key, ok := serialKeyOf(digits); ok && r.lines[key] == 0 {
+			if key, ok := serialKeyOf(digits); ok && lines[key] == 0 {
 				missing = append(missing, dirCerts+"/"+file)
 			}
 		}
 	}
-	for _, folder := range n.peers {
-		if _, err := certs.ParseNodeID(folder); err != nil {
-			continue
-		}
-		if _, ok := r.known[folder]; !ok {
+	for _, folder := range peerFolders {
+		if _, err := certs.ParseNodeID(folder); err == nil && !nodes[folder] {
 			missing = append(missing, dirPeers+"/"+folder)
 		}
 	}
 	if len(missing) == 0 {
 		return nil
 	}
-	return damagef("%s: found no row for %s, expected one for every certificate in %s/ and every peer: nothing was signed, because without them a node gets a second certificate, or a serial number a second use: "+
-		"%s was edited or put back to an older state: restore it from a backup or from git; what this node did not issue must be moved away", d.file(fileIndex), andMore(missing), dirCerts, fileIndex)
+	return &unrecorded{damagef("%s: found no row for %s, expected one for every certificate in %s/ and every peer: nothing was signed, because without them a node gets a second certificate, or a serial number a second use: "+
+		"%s was edited or put back to an older state: restore it from a backup or from git; what this node did not issue must be moved away", r.dir.file(fileIndex), andMore(missing), dirCerts, fileIndex)}
 }
+
+// unrecorded is the error that may come of another process's change.
+type unrecorded struct{ error }
+
+func (u *unrecorded) Unwrap() error { return u.error }

@@ -203,3 +203,58 @@ func TestAndMore(t *testing.T) {
 		}
 	}
 }
+
+// Where a serial number was left out, or rows stand in another order, nothing is
+// missing for that.
+func TestNumbersLeftOut(t *testing.T) {
+	for name, change := range map[string]func(t *testing.T, d *Dir){
+		"next":  func(t *testing.T, d *Dir) { writeText(t, d, fileSerial, "8E5F9DB19112FEFA4BC420F299571999\n") },
+		"order": changeIndex(func(l []string) []string { l[1], l[2] = l[2], l[1]; return append(l, "\n") }),
+	} {
+		d := openNode(t, "aa")
+		change(t, d)
+		if res := mustSign(t, d, refBundle(t, "da2")); res.Action != ActionSigned {
+			t.Errorf("%s: found %+v", name, res)
+		}
+	}
+}
+
+// With everything in order neither certs/ nor the peers are read.
+func TestCompleteAtAGlance(t *testing.T) {
+	d := openNode(t, "aa")
+	if n, ok := subfolders(d.file(dirPeers)); !ok || n != 3 {
+		t.Skipf("%d subfolders, %t: no links are counted here", n, ok)
+	}
+	rec, err := d.readRecord()
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, ok := serialKeyOf("8E5F9DB19112FEFA4BC420F299571934")
+	if !ok || !rec.isComplete(next) {
+		t.Errorf("not complete: %+v", rec)
+	}
+	if after := next.next(); rec.isComplete(after) {
+		t.Error("complete, though a number is left out")
+	}
+	mkdirRel(t, d, "peers/"+referenceDA2)
+	if rec.isComplete(next) {
+		t.Error("complete, though there is a peer more")
+	}
+}
+
+func TestSerialKeyNext(t *testing.T) {
+	for _, s := range []string{"01", "FF", "8E5F9DB19112FEFA4BC420F29957FFFF"} {
+		serial, err := certs.ParseSerial(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next, err := serial.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		key, _ := serialKeyOf(s)
+		if want, _ := serialKeyOf(next.String()); key.next() != want {
+			t.Errorf("%s: found %x, want %x", s, key.next(), want)
+		}
+	}
+}

@@ -25,32 +25,63 @@ func (v *view) nextSerial() (certs.Serial, error) {
 	if err != nil {
 		return certs.Serial{}, err
 	}
-	const advice = "has been used already: the directory was put back to an older state, or another copy of it is in use; nothing was signed; run doctor"
 	switch used, err := v.exists(issuedFile(serial)); {
 	case err != nil:
 		return certs.Serial{}, err
 	case used:
-		return certs.Serial{}, damagef("%s: the next serial number %s %s (found %s)", v.file(fileSerial), serial, advice, issuedFile(serial))
+		return certs.Serial{}, damagef("%s: the next serial number %s %s (found %s)", v.file(fileSerial), serial, adviceUsed, issuedFile(serial))
 	}
-	// The names first: what they have is in db/index a moment later, if another
-	// process is just now making a change.
-	names, namesErr := v.readNames()
 	rec, err := v.record()
 	if err != nil {
 		return certs.Serial{}, err
 	}
-	if key, ok := serialKeyOf(serial.String()); !ok || rec.lines[key] > 0 {
-		return certs.Serial{}, damagef("%s: the next serial number %s %s (found in %s:%d)", v.file(fileSerial), serial, advice, fileIndex, rec.lines[key])
+	if next, ok := serialKeyOf(serial.String()); ok && rec.isComplete(next) {
+		err = v.needFolder(dirCerts)
+	} else {
+		err = v.compareRecord(rec, serial)
 	}
-	if namesErr != nil {
-		return certs.Serial{}, namesErr
-	}
-	if err := rec.checkRecorded(v.Dir, names); err != nil && (v.locked || !v.Pending()) {
-		// While another process makes its change, this is not for long; under
-		// the lock it is looked at again.
+	if err != nil {
 		return certs.Serial{}, err
 	}
 	return serial, nil
+}
+
+const adviceUsed = "has been used already: the directory was put back to an older state, or another copy of it is in use; nothing was signed; run doctor"
+
+// compareRecord compares db/index with certs/ and peers/.
+func (v *view) compareRecord(rec *record, serial certs.Serial) error {
+	certFiles, certsErr := v.folderNames(dirCerts)
+	peerFolders, err := v.folderNames(dirPeers)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // not made yet: no peers
+		return err
+	}
+	if !v.locked {
+		// Another process may be making a change, and had perhaps not come to
+		// db/index when that was read.
+		if rec, err = v.readRecord(); err != nil {
+			return err
+		}
+	}
+	err = rec.lookUp(serial, certFiles, peerFolders)
+	if u := (*unrecorded)(nil); errors.As(err, &u) && !v.locked && v.Pending() {
+		err = nil // it is looked at again under the lock
+	}
+	switch {
+	case err != nil:
+		return err
+	case certsErr != nil:
+		return errors.Join(v.needFolder(dirCerts), systemError(certsErr))
+	}
+	return nil
+}
+
+// needFolder is an error if a folder of the layout is missing.
+func (v *view) needFolder(rel string) error {
+	there, err := v.exists(rel)
+	if err == nil && !there {
+		return damagef("%s is missing, with every certificate that was issued: nothing was signed: restore it from a backup or from git: %w", v.file(rel), fs.ErrNotExist)
+	}
+	return err
 }
 
 // readSerial reads db/serial.

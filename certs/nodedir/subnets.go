@@ -70,7 +70,8 @@ const recentSubnets = 16
 // freeSubnet chooses the subnet for a peer of this accounting authority that
 // has none: the one that is reserved for it already, otherwise the first free
 // one after SEQNUM, otherwise (all have been counted once) the first free one
-// at all. A subnet whose file exists is taken, whatever SEQNUM says.
+// at all. A subnet whose file exists is taken, whatever SEQNUM says; that the
+// files are all there is checked as well.
 //
 // The peer must not have a folder in peers/. Ask issuedToNode first: if a
 // certificate was issued to it after all, that one must be used, with the
@@ -100,7 +101,7 @@ func (v *view) freeSubnet(peer certs.Identity) (grant, error) {
 		}
 		g.Reused = true
 		g.Subnet, err = p.subnet(n)
-		return g, err
+		return g, errors.Join(err, v.checkGiven(p, peer.Type(), n, seqnum))
 	}
 	n, ok, err := v.firstFree(p, max(seqnum+1, p.first), p.last)
 	if err == nil && ok {
@@ -114,6 +115,9 @@ func (v *view) freeSubnet(peer certs.Identity) (grant, error) {
 	if !ok {
 		return grant{}, fmt.Errorf("%w: all %d subnets for %ss have been given (%s): run doctor to find any that no peer uses",
 			ErrRejected, p.last-p.first+1, peer.Type().Words(), v.file(p.folder))
+	}
+	if err := v.checkGiven(p, peer.Type(), n, seqnum); err != nil {
+		return grant{}, err
 	}
 	g.Subnet, err = p.subnet(n)
 	return g, err
@@ -193,7 +197,7 @@ func (d *Dir) subnetFiles(p pool) (map[string]bool, error) {
 // password is wrong.
 func (d *Dir) reservedFor(p pool, seqnum int64, peer certs.Identity) (n int64, ok bool, err error) {
 	from, to := max(p.first, seqnum-recentSubnets+1), min(seqnum+recentSubnets, p.last)
-	if p.last-p.first < 256 {
+	if p.small() {
 		from, to = p.first, p.last
 	}
 	for n = from; n <= to; n++ {

@@ -36,15 +36,19 @@ func TestFreeSubnet(t *testing.T) {
 		{"creditors: next", newCA, nil, "000003", "3", false},
 		{"debtors: next", newDA, nil, "1234abcd01", "1", false},
 		{"creditors: first", newCA, func(t *testing.T, p string) {
+			issuedToNobody(t, p)
 			remove(t, p, dirCreditorsSubnets)
 		}, "000001", "1", false},
 		{"debtors: first", newDA, func(t *testing.T, p string) {
+			issuedToNobody(t, p)
 			remove(t, p, dirDebtorsSubnets)
 		}, "1234abcd00", "0", false},
 		{"debtors: both folders missing", newDA, func(t *testing.T, p string) {
+			issuedToNobody(t, p)
 			remove(t, p, dirSubnets)
 		}, "1234abcd00", "0", false},
 		{"debtors: SEQNUM of a new directory", newDA, func(t *testing.T, p string) {
+			issuedToNobody(t, p)
 			remove(t, p, dirDebtorsSubnets)
 			write(t, debtors(p, "SEQNUM"), "-1\n")
 		}, "1234abcd00", "0", false},
@@ -105,9 +109,12 @@ func TestFreeSubnet(t *testing.T) {
 			d := reopen(t, path)
 			g, err := (&view{Dir: d, now: testNow}).freeSubnet(test.peer)
 			unchanged(t, path, before)
-			if err != nil {
+			if strings.Contains(test.want, " ") {
 				wantError(t, err, test.want)
 				return
+			}
+			if err != nil {
+				t.Fatal(err)
 			}
 			if g.Subnet.String() != test.want || g.Reused != test.reused {
 				t.Fatalf("found %s, reused %v, want %s, %v", g.Subnet, g.Reused, test.want, test.reused)
@@ -129,6 +136,21 @@ func TestFreeSubnet(t *testing.T) {
 			}
 		})
 	}
+}
+
+// issuedToNobody leaves the authority with nothing but its own certificates.
+func issuedToNobody(t testing.TB, path string) {
+	t.Helper()
+	remove(t, path, dirPeers)
+	var own []string
+	for row := range strings.Lines(string(read(t, path, fileIndex))) {
+		if strings.HasSuffix(row, "="+referenceAA+"\n") {
+			own = append(own, row)
+		} else {
+			remove(t, path, dirCerts, strings.Split(row, "\t")[3]+".pem")
+		}
+	}
+	write(t, filepath.Join(path, fileIndex), strings.Join(own, ""))
 }
 
 // fillDebtors gives all 256 subnets away, except the one with this number.
