@@ -95,3 +95,82 @@ func TestChangePasswordOfLinkedKey(t *testing.T) {
 		}
 	}
 }
+
+// The file that is replaced is the one that was opened. Found by a sceptic: a
+// link that was made to lead elsewhere while the new password was asked for, and
+// two changes at once, of which both succeeded.
+func TestChangePasswordOfAnotherFile(t *testing.T) {
+	const mine = "# mine\n"
+	for _, tt := range []struct {
+		name string
+		link bool // the key is a link to copy.key
+		do   func(t *testing.T, d *Dir)
+		want string
+	}{
+		{"a link leads elsewhere now", true, func(t *testing.T, d *Dir) { retarget(t, d, d.file("victim")) }, "victim"},
+		{"a link leads to a copy now", true, func(t *testing.T, d *Dir) {
+			write(t, d.file("copy2.key"), readText(t, d, "copy.key"))
+			retarget(t, d, d.file("copy2.key"))
+		}, "copy2.key, expected"},
+		{"a file became a link", false, func(t *testing.T, d *Dir) { retarget(t, d, d.file("victim")) }, "victim"},
+		{"the link became a file", true, func(t *testing.T, d *Dir) {
+			data := readText(t, d, "copy.key")
+			removeRel(t, d, fileRootKey)
+			write(t, d.file(fileRootKey), data)
+		}, "copy.key, which was opened"},
+		{"gone", false, func(t *testing.T, d *Dir) { removeRel(t, d, fileRootKey) }, "root-ca.key"},
+		{"another change at the same time", false, func(t *testing.T, d *Dir) {
+			open := Change{Key: func() (crypto.Signer, error) { return d.OpenKey("", passwordOf(referencePassword)) }}
+			if _, err := d.ChangePassword(t.Context(), passwordOf("first"), open); err != nil {
+				t.Fatal(err)
+			}
+		}, "found another file at"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := openNode(t, "ca")
+			writeText(t, d, "victim", mine)
+			if tt.link {
+				if err := os.Rename(d.file(fileRootKey), d.file("copy.key")); err != nil {
+					t.Fatal(err)
+				}
+				symlink(t, d, d.file("copy.key"), fileRootKey)
+			}
+			var before map[string]string
+			open := Change{Key: func() (crypto.Signer, error) { return d.OpenKey("", passwordOf(referencePassword)) }}
+			_, err := d.ChangePassword(t.Context(), func() ([]byte, error) {
+				tt.do(t, d)
+				before = snapshot(t, d.Path())
+				return []byte("second"), nil
+			}, open)
+			wantError(t, err, tt.want)
+			if tt.name != "gone" && !errors.Is(err, ErrChanged) {
+				t.Errorf("%v is not ErrChanged", err)
+			}
+			// The other change leaves the lock's file.
+			after := snapshot(t, d.Path())
+			delete(before, fileLock)
+			delete(after, fileLock)
+			if diff := changed(before, after); len(diff) > 0 {
+				t.Errorf("changed: %q", diff)
+			}
+		})
+	}
+}
+
+// What is replaced is a key: nothing else becomes one because a link leads to it.
+func TestChangePasswordReplacesOnlyKeys(t *testing.T) {
+	d := openNode(t, "ca")
+	writeText(t, d, "victim", "# mine\n")
+	retarget(t, d, d.file("victim"))
+	_, err := d.ChangePassword(t.Context(), passwordOf("new"), keyOf(t, d))
+	wantError(t, err, "victim")
+	if got := readText(t, d, "victim"); got != "# mine\n" {
+		t.Errorf("found %q", got)
+	}
+}
+
+func retarget(t *testing.T, d *Dir, to string) {
+	t.Helper()
+	removeRel(t, d, fileRootKey)
+	symlink(t, d, to, fileRootKey)
+}
