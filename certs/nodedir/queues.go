@@ -46,8 +46,8 @@ func (d *Dir) SetQueues(ctx context.Context, peerID string, queues int, ch Chang
 
 // Deactivate marks a peer as deactivated, for good: the servers refuse it, and
 // what is still in its queues is thrown away. A peer that is deactivated
-// already is nothing to do, and keeps its date. A peer that is not registered
-// is ErrRejected.
+// already is nothing to do, and keeps its date. A peer that is not registered,
+// and a clock outside of the root certificate's validity, are ErrRejected.
 func (d *Dir) Deactivate(ctx context.Context, peerID string, ch Change) (*Plan, error) {
 	return d.change(ctx, ch, func(v *view) (*draft, error) {
 		p, err := v.registered(peerID)
@@ -58,6 +58,10 @@ func (d *Dir) Deactivate(ctx context.Context, peerID string, ch Change) (*Plan, 
 		dr.Title = "deactivate peer " + p.Folder + ", for good"
 		var files fileChanges
 		if p.Deactivated == "" {
+			// The date cannot be corrected later.
+			if err := v.clockFits(); err != nil {
+				return nil, err
+			}
 			date := v.now.UTC().Format(time.DateOnly)
 			files = fileChanges{{path.Join(dirPeers, p.Folder, peerDeactivated), oneLine(date)}}
 			dr.fact("date", date)
@@ -68,6 +72,15 @@ func (d *Dir) Deactivate(ctx context.Context, peerID string, ch Change) (*Plan, 
 		}
 		return dr, v.finish(dr, p, files, manifestState{queues: p.Queues, deactivated: true})
 	})
+}
+
+// clockFits refuses a clock that is certainly wrong: outside of the time in which
+// the node exists.
+func (v *view) clockFits() error {
+	if from, to := v.root.NotBefore, v.root.NotAfter; v.now.Before(from) || v.now.After(to) {
+		return rejectf("the clock says %s, expected a time from %s to %s, in which %s is valid: nothing was done: set the clock", formatTime(v.now), formatTime(from), formatTime(to), v.file(fileRootCert))
+	}
+	return nil
 }
 
 // registered reads a peer that must be registered.
