@@ -77,7 +77,7 @@ func TestClocks(t *testing.T) {
 		{at("2038-01-19T03:14:08Z"), ""},
 		{at("2049-12-31T23:59:59Z"), ""},
 		{at("2050-01-01T00:00:00Z"), ""},
-		{at("2107-01-01T00:00:00Z"), "bundle"},              // zip archives know no time after 2106-02-07
+		{at("2107-01-01T00:00:00Z"), "bundle"},                       // zip archives know no time after 2106-02-07
 		{at("3025-12-31T00:00:00Z"), "server bundle renew register"}, // the certificate would outlive the root, or is to end soon
 		{at("3100-01-01T00:00:00Z"), "sign server bundle renew register update deactivate"},
 		{at("8999-06-01T00:00:00Z"), "sign server bundle renew register update deactivate"},
