@@ -1,24 +1,44 @@
 package bundle_test
 
 import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/sha256"
+	"io/fs"
+	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/swaptacular/swptpeer/bundle"
+	"github.com/swaptacular/swptpeer/certs"
 	"github.com/swaptacular/swptpeer/certs/check"
 )
 
+// seeds reads the files of a pattern, of which there must be so many.
+func seeds(f *testing.F, count int, pattern ...string) [][]byte {
+	f.Helper()
+	files, err := filepath.Glob(filepath.Join(pattern...))
+	if err != nil || len(files) != count {
+		f.Fatalf("found %d seeds in %v (%v), expected %d", len(files), pattern, err, count)
+	}
+	data := make([][]byte, len(files))
+	for i, name := range files {
+		data[i] = readFile(f, name)
+	}
+	return data
+}
+
 func FuzzVerify(f *testing.F) {
-	seeds := 0
-	for _, name := range bundleNames {
-		f.Add(readBundle(f, name))
-		seeds++
-	}
-	if seeds == 0 {
-		f.Fatal("no seeds")
-	}
 	signed := map[string]bool{}
-	for _, name := range bundleNames {
-		signed[meaning(mustVerify(f, readBundle(f, name)))] = true
+	for _, data := range seeds(f, len(bundleNames), reference, "bundles", "*.zip") {
+		f.Add(data)
+		signed[meaning(mustVerify(f, data))] = true
+	}
+	if len(signed) != len(bundleNames) {
+		f.Fatalf("found %d different bundles, expected %d", len(signed), len(bundleNames))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		b, report := verify(data)
@@ -32,13 +52,67 @@ func FuzzVerify(f *testing.F) {
 	})
 }
 
-// FuzzNodeInfo has the real key sign what the fuzzer makes.
+// cheapNode is a node with an ECDSA key, which signs much faster than one with
+// RSA 3072: its key, and a bundle without nodeinfo.zip and signature.
+func cheapNode(t testing.TB) (crypto.Signer, *parts) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spki, err := certs.PublicKeyInfo(key.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := certs.AgentIdentity(certs.CreditorsAgent, spki)
+	if err != nil {
+		t.Fatal(err)
+	}
+	serial, err := certs.NewSerial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := certs.IssueRoot(key, id, serial, testTime.Add(-time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, err := certs.NewRequest(key, root.RawSubject)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key, &parts{root: root.File, request: request.File}
+}
+
+// FuzzNodeInfo has the key sign what the fuzzer makes. The seeds are every
+// archive of the vectors, what the nodes of the reference publish, and three
+// that are accepted.
 func FuzzNodeInfo(f *testing.F) {
-	p := partsOf(f, "aa")
-	f.Add(p.nodeInfo)
-	f.Add(zipOf(f, goodInfo(member{name: "a/b", content: "x", deflate: true})...))
+	key, node := cheapNode(f)
+	bundleOf := func(t testing.TB, nodeInfo []byte) []byte {
+		signature, err := certs.SignDigest(key, sha256.Sum256(nodeInfo))
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := *node
+		p.nodeInfo, p.signature = nodeInfo, signature
+		return p.zip(t)
+	}
+	manifest := strings.Replace(goodManifest, "accounts_in", "creditors_in", 1)
+	for _, more := range [][]member{nil, {{name: "a/b", content: "x", deflate: true}}, {{name: "a/", mode: fs.ModeDir | 0o755}, {name: "\u00e9"}}} {
+		data := zipOf(f, append([]member{{name: "stomp.toml", content: manifest}, {name: "updated-at.txt", content: goodUpdatedAt}}, more...)...)
+		mustVerify(f, bundleOf(f, data))
+		f.Add(data)
+	}
+	for _, name := range bundleNames {
+		f.Add(partsOf(f, name).nodeInfo)
+	}
+	for class, count := range map[string]int{"accept": 9, "reject": 13, "malicious": 8, "iffy": 49} {
+		for _, data := range seeds(f, count, "..", "testdata", "vectors", "zip", class, "*.zip") {
+			f.Add(data)
+		}
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		b, report := verify(p.signRaw(t, "aa", data).zip(t))
+		b, report := verify(bundleOf(t, data))
 		if !report.Has("bundle.signature", check.Passed) && len(data) > 0 && len(data) <= bundle.MaxNodeInfo {
 			t.Fatal(report.Err())
 		}

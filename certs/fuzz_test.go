@@ -2,11 +2,19 @@ package certs
 
 import (
 	"bytes"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/asn1"
+	"encoding/pem"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 
 	"github.com/swaptacular/swptpeer/certs/check"
 	"github.com/swaptacular/swptpeer/certs/der"
@@ -88,6 +96,21 @@ func FuzzCertificateDER(f *testing.F) {
 	for _, c := range []*Certificate{w.aa.root, w.ca.root, w.aaToCA, w.caToAA, w.server, referenceCertificate(f, "nodes", "ca", "root-ca.crt")} {
 		f.Add(c.Raw)
 	}
+	// The certificates of PKITS have every extension and every name form of RFC 5280.
+	read := 0
+	for _, file := range corpus(f, filepath.Join("..", "testdata", "vectors", "pkits", "certs"), ".pem") {
+		block, _ := pem.Decode(file)
+		if block == nil {
+			f.Fatal("found a vector without a PEM block")
+		}
+		f.Add(block.Bytes)
+		if _, err := der.ParseCertificate(block.Bytes); err == nil {
+			read++
+		}
+	}
+	if read < 300 {
+		f.Fatalf("%d of the PKITS certificates can be read, expected 300 at least: the others are no seeds for what comes after", read)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		x, err := der.ParseCertificate(data)
 		if err != nil {
@@ -154,21 +177,114 @@ func FuzzParseRequest(f *testing.F) {
 	})
 }
 
+// fuzzIterations bounds PBKDF2 here: the keys of testdata/keys have as many,
+// which take a millisecond. In earnest a file may ask for [MaxIterations].
+const fuzzIterations = 2048
+
+// cheap reports whether a key file asks for no more work than that.
+func cheap(file []byte) bool {
+	block, err := keyBlock(file)
+	if err != nil || block.label != labelEncrypted {
+		return err == nil // the encryption of "traditional" PEM does one round of MD5
+	}
+	return pbkdf2Iterations(block.der) <= fuzzIterations
+}
+
+// pbkdf2Iterations returns what inspectKDF looks at, or 0 if it is not there.
+func pbkdf2Iterations(data []byte) (n int64) {
+	in := cryptobyte.String(data)
+	var oid asn1.ObjectIdentifier
+	if !in.ReadASN1(&in, cbasn1.SEQUENCE) || // EncryptedPrivateKeyInfo
+		!in.ReadASN1(&in, cbasn1.SEQUENCE) || !in.ReadASN1ObjectIdentifier(&oid) || // PBES2
+		!in.ReadASN1(&in, cbasn1.SEQUENCE) ||
+		!in.ReadASN1(&in, cbasn1.SEQUENCE) || !in.ReadASN1ObjectIdentifier(&oid) || // PBKDF2
+		!in.ReadASN1(&in, cbasn1.SEQUENCE) || !in.SkipASN1(cbasn1.OCTET_STRING) || !in.ReadASN1Integer(&n) {
+		return 0
+	}
+	return n
+}
+
+// FuzzParsePrivateKey gives the right password, so that decryption and what
+// comes out of it are tried, too.
 func FuzzParsePrivateKey(f *testing.F) {
+	password := func() ([]byte, error) { return []byte("secret-pw"), nil }
+	opened := 0
 	for _, b := range corpus(f, filepath.Join("testdata", "keys"), ".pem") {
 		f.Add(b)
+		if encrypted, err := KeyEncrypted(b); err == nil && encrypted && cheap(b) {
+			if _, err := ParsePrivateKey(b, password); err == nil {
+				opened++
+			}
+		}
+	}
+	if opened < 5 {
+		f.Fatalf("%d encrypted seeds can be opened, expected 5 at least", opened)
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
-		if encrypted, err := KeyEncrypted(file); err != nil || encrypted {
-			return // deriving a key takes as long as the file likes, within MaxIterations
+		encrypted, err := KeyEncrypted(file)
+		if err != nil || encrypted && !cheap(file) {
+			return
 		}
-		k, err := ParsePrivateKey(file, nil)
+		if encrypted {
+			if _, err := ParsePrivateKey(file, nil); !errors.Is(err, ErrPasswordRequired) {
+				t.Fatalf("found %v without a password, expected %v", err, ErrPasswordRequired)
+			}
+		}
+		k, err := ParsePrivateKey(file, password)
 		if err != nil {
 			return
 		}
 		again, err := ParsePrivateKey(must(EncodePrivateKey(k)), nil)
 		if err != nil || !samePublicKey(again.Public(), k.Public()) {
 			t.Fatalf("written again it reads as another: %v", err)
+		}
+	})
+}
+
+// FuzzLegacyKey is about the encryption of "traditional" PEM: any DEK-Info
+// header over any data, and any data that decrypts to what the fuzzer wants.
+func FuzzLegacyKey(f *testing.F) {
+	seeds := 0
+	for _, b := range corpus(f, filepath.Join("testdata", "keys"), ".pem") {
+		if block, err := keyBlock(b); err == nil && len(block.headers) == 2 {
+			if _, info, ok := strings.Cut(block.headers[1], "DEK-Info: "); ok {
+				f.Add(block.label == labelSEC1, info, block.der)
+				seeds++
+			}
+		}
+	}
+	if seeds < 3 {
+		f.Fatalf("found %d keys with a DEK-Info header, expected 3 at least", seeds)
+	}
+	for _, name := range []string{"pkcs1.pem", "sec1.pem"} {
+		block, err := keyBlock(must(os.ReadFile(filepath.Join("testdata", "keys", name))))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(block.label == labelSEC1, "AES-256-CBC,000102030405060708090A0B0C0D0E0F", block.der)
+	}
+	password := []byte("secret-pw")
+	f.Fuzz(func(t *testing.T, ec bool, info string, data []byte) {
+		label := labelPKCS1
+		if ec {
+			label = labelSEC1
+		}
+		ask := func() ([]byte, error) { return bytes.Clone(password), nil }
+		encrypted := &pem.Block{Type: label, Headers: map[string]string{"Proc-Type": "4,ENCRYPTED", "DEK-Info": info}, Bytes: data}
+		_, _ = ParsePrivateKey(pem.EncodeToMemory(encrypted), ask)
+
+		// What was encrypted is judged like what was not.
+		block, err := x509.EncryptPEMBlock(rand.Reader, label, data, password, x509.PEMCipherAES128) //lint:ignore SA1019 old files have it
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, err := ParsePrivateKey(pem.EncodeToMemory(block), ask)
+		plain, plainErr := ParsePrivateKey(pem.EncodeToMemory(&pem.Block{Type: label, Bytes: data}), nil)
+		if (err == nil) != (plainErr == nil) {
+			t.Fatalf("encrypted: %v; not encrypted: %v", err, plainErr)
+		}
+		if err == nil && !samePublicKey(k.Public(), plain.Public()) {
+			t.Fatal("the key is another one when it was encrypted")
 		}
 	})
 }
@@ -182,7 +298,7 @@ func FuzzInspectPKCS8(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, der []byte) {
-		if inspectPKCS8(der) != nil || bytes.Contains(der, []byte{0x02, 0x03}) { // 65,536 iterations and more take too long here
+		if inspectPKCS8(der) != nil || pbkdf2Iterations(der) > fuzzIterations {
 			return
 		}
 		_, _ = decryptKeyBlock(pemBlock{label: labelEncrypted, der: der}, []byte("secret-pw"))

@@ -174,6 +174,10 @@ func parseKeyDER(label string, der []byte) (crypto.Signer, error) {
 	if len(der) > maxKeyDER {
 		return nil, fmt.Errorf("found a key of %d bytes, expected at most %d: RSA of at most %d bits", len(der), maxKeyDER, MaxRSABits)
 	}
+	// For a SEC 1 key crypto/x509 does not look at what follows.
+	if in := cryptobyte.String(der); !in.SkipASN1(cbasn1.SEQUENCE) || !in.Empty() {
+		return nil, fmt.Errorf("the %s block does not hold a usable key: found bytes after it, or a part of it only", label)
+	}
 	var (
 		key any
 		err error

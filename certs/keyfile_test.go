@@ -147,6 +147,7 @@ func TestKeyFilesThatAreRefused(t *testing.T) {
 		{"a certificate", string(theWorld().ca.root.File), "found a CERTIFICATE block, expected a private key"},
 		{"a public key", string(must(EncodePublicKey(theWorld().ca.key.Public()))), "found a PUBLIC KEY block, expected a private key"},
 		{"a DSA key", strings.ReplaceAll(ec, "PRIVATE KEY", "DSA PRIVATE KEY"), "found a DSA PRIVATE KEY block"},
+		{"bytes after a SEC 1 key", string(pem.EncodeToMemory(&pem.Block{Type: labelSEC1, Bytes: append(must(derOf(t, string(keyFile(t, "sec1.pem")))), 0)})), "found bytes after it"},
 		{"another form than the label says", strings.ReplaceAll(ec, "PRIVATE KEY", "RSA PRIVATE KEY"), "does not hold a usable key"},
 		{"DER", string(must(derOf(t, ec))), "openssl pkey -inform DER"},
 		{"a header in PKCS #8", strings.Replace(enc, "KEY-----\n", "KEY-----\nProc-Type: 4,ENCRYPTED\n\n", 1), "found a header inside"},

@@ -2,6 +2,7 @@ package policy_test
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -257,7 +258,34 @@ until = 2027-06-30
 	// policy: the file: found the unknown key "stirct", expected only strict, warn-days, registry, expect-type, pin, waiver, limits
 }
 
+// fromREADME returns the TOML of the README: what people copy.
+func fromREADME(f *testing.F) (docs [][]byte) {
+	f.Helper()
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, part := range strings.Split(string(readme), "```toml\n")[1:] {
+		doc, _, ok := strings.Cut(part, "```")
+		if !ok {
+			f.Fatal("README.md: found a block of TOML without an end")
+		}
+		docs = append(docs, []byte(doc))
+	}
+	return docs
+}
+
 func FuzzParse(f *testing.F) {
+	policies := 0
+	for _, doc := range fromREADME(f) {
+		f.Add(doc)
+		if _, err := policy.Parse(doc, rules); err == nil {
+			policies++
+		}
+	}
+	if policies == 0 {
+		f.Fatal("found no policy in README.md, expected one at least")
+	}
 	f.Add([]byte(complete))
 	f.Add([]byte("pin = [{node-id='1234abcd',public-key-sha256='" + fingerprint + "'}]\nlimits={entries=1}"))
 	f.Add([]byte("[[waiver]]\nrule='pem.lf'\nreason='x'\nuntil=2027-06-30\n"))

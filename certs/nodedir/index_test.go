@@ -162,17 +162,19 @@ func TestRecordIssuedRefusesAnotherSerial(t *testing.T) {
 }
 
 func FuzzIndex(f *testing.F) {
-	seeds := 0
-	for _, node := range []string{"aa", "ca", "da"} {
-		data, err := os.ReadFile(filepath.Join(referenceNodes, node, fileIndex))
+	files, err := filepath.Glob(filepath.Join(referenceNodes, "*", fileIndex))
+	if err != nil || len(files) != 3 {
+		f.Fatalf("found %d seeds (%v), expected those of 3 nodes", len(files), err)
+	}
+	for _, name := range files {
+		data, err := os.ReadFile(name)
 		if err != nil {
 			f.Fatal(err)
 		}
+		if rows, problems := parseIndex(data); len(rows) == 0 || len(problems) > 0 {
+			f.Fatalf("%s: found %d rows and the problems %v, expected rows and none", name, len(rows), problems)
+		}
 		f.Add(data)
-		seeds++
-	}
-	if seeds == 0 {
-		f.Fatal("no seeds")
 	}
 	f.Add([]byte("R\t271123014552Z\t261124000000Z\t8E5F\tunknown\t/O=a\\\tb\n#\n\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
