@@ -87,6 +87,7 @@ func (c *call) bundleCreate(out string) error {
 	if c.dryRun {
 		return c.showPlan(res.Plan)
 	}
+	c.did("the info-bundle is made", "\"swptpeer bundle inspect "+out+"\" shows it")
 	if !c.text() {
 		return c.emit(struct {
 			document
@@ -166,6 +167,7 @@ func runBundleExtract(c *call) error {
 		if err := extractTo(out, b); err != nil {
 			return err
 		}
+		c.did("the info-bundle is extracted", "it is in "+out)
 	}
 	if !c.text() {
 		return c.emit(struct {

@@ -207,6 +207,18 @@ func (c *call) say(format string, args ...any) {
 	}
 }
 
+// did notes that the change is made, for whatever fails after it.
+func (c *call) did(what, look string) { c.made = &made{what, look} }
+
+// shows is what is said of a command that shows the result of a change.
+func (c *call) shows(args string) string {
+	line := programName + " " + args
+	if dir := c.dir(); dir != "." && c.has("dir") {
+		line += " --dir " + dir
+	}
+	return "\"" + line + "\" shows what is so now"
+}
+
 // change is how the command changes the directory. ask says whether a plan is
 // confirmed by a person; what only adds public files needs no question.
 func (c *call) change(d *nodedir.Dir, ask bool) nodedir.Change {

@@ -131,6 +131,7 @@ func (c *call) serverRequest(keyPath, csrPath string) error {
 		os.Remove(keyPath)
 		return err
 	}
+	c.did("the key "+keyPath+" and its request are made", "\"swptpeer csr inspect "+csrPath+"\" shows the request")
 	fingerprint := certs.KeyFingerprint(req.RawSubjectPublicKeyInfo)
 	if !c.text() {
 		return c.emit(struct {
@@ -197,6 +198,7 @@ func (c *call) nodeRequest(path string) error {
 	if err := finish(f, req.File); err != nil {
 		return err
 	}
+	c.did("the request is written", "it is in "+path)
 	if !c.text() {
 		return c.emit(struct {
 			document

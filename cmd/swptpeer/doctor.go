@@ -49,5 +49,8 @@ func runDoctor(c *call) error {
 	if err != nil {
 		return err
 	}
+	if c.cli.Bool("fix") && !c.dryRun {
+		c.did("what could be repaired is repaired", c.shows("doctor"))
+	}
 	return c.verdictBy(by, "doctor", []item{{name: d.Path(), report: report}})
 }

@@ -54,6 +54,35 @@ type unreadable struct{ err error }
 func (e *unreadable) Error() string { return e.err.Error() }
 func (e *unreadable) Unwrap() error { return e.err }
 
+// outputError is a result that could not be written to standard output: exit
+// status 3, whatever it said.
+type outputError struct{ err error }
+
+func (e *outputError) Error() string {
+	cause := e.err
+	if p, ok := errors.AsType[*fs.PathError](cause); ok {
+		cause = p.Err // the name, /dev/stdout, says nothing
+	}
+	return fmt.Sprintf("the output could not be written to standard output: %v", cause)
+}
+func (e *outputError) Unwrap() error { return e.err }
+
+// made is a change that the command has made, and cannot take back: what fails
+// after it must not read as if nothing had happened.
+type made struct {
+	what string // "the certificate is signed"
+	look string // how to see the result without doing it again
+}
+
+// madeError is a failure after the change was made.
+type madeError struct {
+	made
+	err error
+}
+
+func (e *madeError) Error() string { return e.what + ", but " + message(e.err) }
+func (e *madeError) Unwrap() error { return e.err }
+
 // withHint attaches what to do next.
 func withHint(err error, hint string) error {
 	if err == nil || hint == "" {
@@ -116,7 +145,7 @@ func exitStatus(err error) int {
 		return statusInterrupted
 	case has[*usageError](err), is(errNoTerminal):
 		return statusUsage
-	case has[*unreadable](err), has[*durable.Interrupted](err), has[*certs.UnsupportedKeyError](err), is(certs.ErrWrongPassword, certs.ErrPasswordRequired, nodedir.ErrNotNode, durable.ErrLockTimeout, durable.ErrJournal, durable.ErrLink):
+	case has[*unreadable](err), has[*outputError](err), has[*durable.Interrupted](err), has[*certs.UnsupportedKeyError](err), is(certs.ErrWrongPassword, certs.ErrPasswordRequired, nodedir.ErrNotNode, durable.ErrLockTimeout, durable.ErrJournal, durable.ErrLink):
 		return statusIO
 	case has[*check.Failure](err), has[*reported](err), has[*refusal](err),
 		is(nodedir.ErrRejected, nodedir.ErrRefused, nodedir.ErrUnknown):
@@ -154,6 +183,9 @@ var sourceHints = map[source.Kind]string{
 // hintFor is what to do about a failure, for those that brought no hint of
 // their own.
 func hintFor(err error) string {
+	if m, ok := errors.AsType[*madeError](err); ok {
+		return "do not run the command again: " + m.look
+	}
 	if h, ok := errors.AsType[*hinted](err); ok {
 		return h.hint
 	}
@@ -165,6 +197,8 @@ func hintFor(err error) string {
 			"move %s out of the directory (keep it): what it concerns (%s) is then partly old and partly new, and \"swptpeer doctor\" says what does not fit", i.Journal, strings.Join(i.Paths, ", "))
 	}
 	switch {
+	case has[*outputError](err):
+		return "see to it that the output can be written (is the disk full?), then run the command again"
 	case has[*durable.Interrupted](err):
 		return "the change is recorded, and the next command that changes the directory finishes it: remove the cause, then run the same command again"
 	case errors.Is(err, nodedir.ErrMade):

@@ -197,9 +197,7 @@ func (f *faultRun) points() []point {
 		case c.pid != f.base.main:
 		case changes && c.index <= elsewhere[c.name]:
 			f.t.Errorf("cannot be told from a call of another thread: %s", c.label(f.home))
-		case changes && c.isOutput():
-			out = append(out, point{call: c, fault: kill})
-		case changes && !c.runtimeOwn():
+		case changes && (c.isOutput() || !c.runtimeOwn()):
 			out = append(out, point{call: c, fault: kill}, point{call: c, fault: eio}, point{call: c, fault: full})
 		case names(readingCalls, c.name) && strings.Contains(c.args, f.home) && c.index > elsewhere[c.name]:
 			shape := anySubnet.ReplaceAllString(c.label(f.home), "SUBNET")
@@ -335,6 +333,10 @@ func (f *faultRun) checkFailure(work string, got *traced, p point, fail func(str
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		fail("%v", err)
 	}
+	if p.call.isOutput() {
+		f.checkUnprinted(got, state, p, fail)
+		return
+	}
 	switch {
 	case got.status == statusDone && state.equal(f.end):
 		f.mu.Lock()
@@ -363,6 +365,30 @@ func (f *faultRun) checkFailure(work string, got *traced, p point, fail func(str
 	}
 	if !strings.Contains(got.output, p.fault.says) || !strings.Contains(got.output, programName+": error: ") {
 		fail("it does not say why it failed, expected %q: %s", p.fault.says, got.failure())
+	}
+}
+
+// checkUnprinted checks what a command does and says that could not print
+// something: the change is made; it says so if it could not print the result,
+// and how to see it; and it does not invite to make the change again.
+func (f *faultRun) checkUnprinted(got *traced, state files, p point, fail func(string, ...any)) {
+	if !state.equal(f.end) {
+		fail("it could not print something, and has not made the change:\n%s", state.difference(f.end))
+	}
+	if !p.call.isResult() {
+		// Notes are not what was asked for, and nobody can be told.
+		if got.status != statusDone {
+			fail("exit status %d for a note that could not be printed, expected %d: %s", got.status, statusDone, got.failure())
+		}
+		return
+	}
+	if got.status != statusIO {
+		fail("exit status %d, expected %d: %s", got.status, statusIO, got.failure())
+	}
+	says := regexp.MustCompile(programName + `: error: .* (is|are) \S+, but the output could not be written to standard output: ` + p.fault.says + "\n" +
+		programName + `: hint: do not run the command again: (take it from /\S+|"swptpeer .*" (shows|opens) .*)\n`)
+	if !says.MatchString(got.output) || strings.Contains(got.output, "nothing was changed") || strings.Contains(got.output, "disk is full") {
+		fail("it does not say that the change is made and how to see it: %s", got.failure())
 	}
 }
 

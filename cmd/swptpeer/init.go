@@ -62,6 +62,9 @@ func runInit(c *call) error {
 	if c.dryRun {
 		return c.showPlan(res.Plan)
 	}
+	if len(res.Created) > 0 {
+		c.did("the node directory is complete", c.shows("doctor"))
+	}
 	return c.showInit(res)
 }
 
@@ -260,6 +263,7 @@ func makeKey(c *call) error {
 	if err := finish(f, data); err != nil {
 		return err
 	}
+	c.did("the key "+path+" is made", "\"swptpeer key public --key "+path+"\" opens it")
 	forms, err := formsOf(key.Public())
 	if err != nil {
 		return err

@@ -165,13 +165,15 @@ func runKeyPasswd(c *call) error {
 	if c.dryRun {
 		return c.showPlan(plan)
 	}
+	file := within(d, "private", "root-ca.key")
+	c.did("the password of "+file+" is changed", "\"swptpeer key public --key "+file+"\" opens the key, with its new password")
 	if !c.text() {
 		return c.emit(struct {
 			document
 			Directory string `json:"directory"`
 		}{newDocument("password-changed"), d.Path()})
 	}
-	c.say("the password of %s is changed\n", within(d, "private", "root-ca.key"))
+	c.say("the password of %s is changed\n", file)
 	c.note("copies and backups of the key keep the old password")
 	return nil
 }

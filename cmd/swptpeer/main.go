@@ -8,12 +8,11 @@
 // The files: run.go runs the command once, args.go reads the argument list,
 // call.go is one command being carried out, exit.go gives every failure its
 // exit status and its hint, tui.go has all rules about what may reach a
-// terminal, terminal.go asks, silence.go asks for
-// passwords, password.go finds them, files.go and trust.go
-// read what the operator names, output.go writes JSON, report.go and formats.go
-// print verdicts, help.go and completion.go describe the command itself. Each
-// other file is a group of commands; aliases.go has the names of the scripts
-// that this command replaces.
+// terminal, terminal.go asks, silence.go asks without echo, password.go finds
+// passwords, files.go and trust.go read what the operator names, output.go writes
+// JSON, report.go and formats.go print verdicts, help.go and completion.go
+// describe the command itself. Each other file is a group of commands; aliases.go
+// has the names of the scripts that this command replaces.
 package main
 
 import (

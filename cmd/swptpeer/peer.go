@@ -128,9 +128,15 @@ func (c *call) peerSign(path string) error {
 	if res.Certificate == nil || res.Peer == nil {
 		return fmt.Errorf("%s: signing gave no certificate", path)
 	}
+	stored := within(d, "peers", b.Identity.ID(), "peercert.crt")
+	switch res.Action {
+	case nodedir.ActionSigned:
+		c.did("the peer certificate is signed", "take it from "+stored)
+	case nodedir.ActionUpdated:
+		c.did("the peer's new information is taken", c.shows("peer show "+b.Identity.ID()))
+	}
 	if err := finish(out, res.Certificate.File); err != nil {
-		return withHint(fmt.Errorf("the certificate is signed, and could not be copied: %w", err),
-			"take it from "+within(d, "peers", b.Identity.ID(), "peercert.crt"))
+		return withHint(fmt.Errorf("the certificate is signed, and could not be copied: %w", err), "take it from "+stored)
 	}
 	return c.showSigned(d, res, outPath)
 }
@@ -193,6 +199,9 @@ func (c *call) peerRegister(path string) error {
 	}
 	if c.dryRun {
 		return c.showPlan(res.Plan)
+	}
+	if !res.Already {
+		c.did("the certificate is registered", c.shows("peer show "+res.Peer.Identity.ID()))
 	}
 	if !c.text() {
 		return c.emit(struct {
@@ -272,6 +281,9 @@ func (c *call) peerDeactivate(id string, ask bool) error {
 func (c *call) showReconfigured(d *nodedir.Dir, id string, plan *nodedir.Plan, kind string) error {
 	if c.dryRun {
 		return c.showPlan(plan)
+	}
+	if !plan.Nothing {
+		c.did("the peer is changed", c.shows("peer show "+id))
 	}
 	p, err := d.Peer(id)
 	if err != nil {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"path/filepath"
 	"runtime/debug"
@@ -29,7 +28,10 @@ func run(ctx context.Context, sys system, args []string, stdin io.Reader, stdout
 	err := a.main(ctx, args)
 	if a.out.err != nil && exitStatus(err) <= statusFailed {
 		// A verdict that nobody could read was not given.
-		err = &unreadable{fmt.Errorf("writing to standard output: %w", a.out.err)}
+		err = &outputError{a.out.err}
+	}
+	if err != nil && a.made != nil && !has[*hinted](err) && !has[*reported](err) {
+		err = &madeError{*a.made, err}
 	}
 	// Whatever an interrupt made fail, it is the interrupt that ended the run.
 	if err != nil && ctx.Err() != nil && exitStatus(err) != statusInterrupted {
@@ -48,7 +50,8 @@ type app struct {
 	// linkDir is the folder of the link with an old script's name that the
 	// program was started through.
 	linkDir string
-	ran     bool // the action of a command was reached
+	ran     bool  // the action of a command was reached
+	made    *made // what the command has changed
 }
 
 // beforeDashes returns the arguments in front of "--".
@@ -194,11 +197,16 @@ func (a *app) printError(err error) {
 
 // message is the text of a failure; an interrupt is said in plain words.
 func message(err error) string {
+	if m, ok := errors.AsType[*madeError](err); ok {
+		return m.Error()
+	}
 	if errors.Is(err, context.Canceled) {
 		return "interrupted"
 	}
-	return strings.ReplaceAll(err.Error(), "\n", "; ")
+	return oneLine(err)
 }
+
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
 
 // version is what the build says about itself.
 func version() string {

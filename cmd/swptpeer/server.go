@@ -242,8 +242,9 @@ func (c *call) serialArgument(arg string) (certs.Serial, error) {
 // and says what to do with it.
 func (c *call) showIssued(kind string, d *nodedir.Dir, cert *certs.Certificate, out *durable.NewFile, outPath string) error {
 	stored := within(d, "certs", serialText(cert.Certificate)+".pem")
+	c.did("the certificate is signed", "take it from "+stored)
 	if err := finish(out, cert.File); err != nil {
-		return withHint(fmt.Errorf("the certificate is signed, and could not be copied: %w", err), "take it from "+stored)
+		return fmt.Errorf("it could not be copied: %w", err)
 	}
 	if !c.text() {
 		return c.emit(struct {

@@ -281,6 +281,9 @@ func (c *call) stompcheck() ([]*peerCheck, error) {
 	}
 	begin := c.sys.now()
 	runChecks(c.ctx, checks, plan.atOnce(), show, finished)
+	if plan.file != "" {
+		c.did("the message may have been sent", "find out first whether it arrived")
+	}
 	if err := c.emitChecks(d.Identity(), begin, checks); err != nil {
 		return nil, err
 	}

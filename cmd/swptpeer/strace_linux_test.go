@@ -110,6 +110,9 @@ func (c *systemCall) isOutput() bool {
 	return c.name == "write" && (strings.HasPrefix(c.args, "1<") || strings.HasPrefix(c.args, "2<"))
 }
 
+// isResult reports a write to standard output.
+func (c *systemCall) isResult() bool { return c.isOutput() && strings.HasPrefix(c.args, "1<") }
+
 // forWriting reports an open that can make or change a file.
 func (c *systemCall) forWriting() bool {
 	return strings.Contains(c.args, "O_WRONLY") || strings.Contains(c.args, "O_RDWR") || strings.Contains(c.args, "O_CREAT")

@@ -104,7 +104,7 @@ func (p *printer) write(data []byte) {
 func (p *printer) Write(data []byte) (int, error) {
 	p.write(data)
 	if p.err != nil {
-		return 0, p.err
+		return 0, &outputError{p.err}
 	}
 	return len(data), nil
 }
