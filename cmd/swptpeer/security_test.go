@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -67,6 +68,9 @@ func TestSecurityPage(t *testing.T) {
 	targets := regexp.MustCompile(`(?m)^\t"[a-z0-9/]+ (Fuzz\w+)"`).FindAllStringSubmatch(read(".ci/fuzz"), -1)
 	if len(targets) < 12 {
 		t.Errorf("found %d targets in .ci/fuzz, expected one for every parser", len(targets))
+	}
+	if want := fmt.Sprintf("`.ci/fuzz`: %d targets,", len(targets)); !strings.Contains(page, want) {
+		t.Errorf("SECURITY.md does not say %q", want)
 	}
 	for _, m := range targets {
 		if !declared[m[1]] {
