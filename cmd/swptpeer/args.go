@@ -1,6 +1,7 @@
 package main
 
 import (
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -112,7 +113,7 @@ func parseArgs(root *command, args []string) (*commandLine, error) {
 	if line.help || line.version {
 		return line, nil
 	}
-	return line, line.setFlags(tokens)
+	return line, line.setFlags(tokens, every)
 }
 
 // word takes an argument for a command word as long as there are commands to
@@ -132,8 +133,16 @@ func (l *commandLine) word(arg string) {
 	l.args = append(l.args, arg)
 }
 
-// setFlags checks the flags against the command that was named.
-func (l *commandLine) setFlags(tokens []token) error {
+// setFlags checks the flags against the command that was named; every is those
+// of all commands.
+func (l *commandLine) setFlags(tokens []token, every map[string]flagKind) error {
+	// Before anything is said about arguments: what follows such a flag is
+	// one, and may be the password.
+	for _, t := range tokens {
+		if _, known := every[t.name]; !known && t.secretive() {
+			return l.unknownFlag(t)
+		}
+	}
 	if l.command.run == nil && len(l.args) > 0 {
 		return l.command.unknown(l.args[0])
 	}
@@ -153,6 +162,9 @@ func (l *commandLine) setFlags(tokens []token) error {
 				t.value = "true"
 			}
 			if _, err := strconv.ParseBool(t.value); err != nil {
+				if t.secretive() {
+					return withHint(usagef("flag --%s: found something else (not shown), expected true or false", kind.name), neverAnArgument)
+				}
 				return usagef("flag --%s: found %q, expected true or false", kind.name, t.value)
 			}
 		}
@@ -170,15 +182,46 @@ func (l *commandLine) unknownFlag(t token) error {
 	if near := cli.SuggestFlag(l.command.flags, t.name, false); near != "" {
 		hint = "did you mean " + near + "? " + hint
 	}
-	if strings.HasPrefix(t.text, "-") && len(t.text) > 1 {
+	switch {
+	case t.secretive():
+		hint = neverAnArgument + "\n" + hint
+	case !t.valued:
 		hint += "\nif " + safe(t.text) + " is an argument, put -- before it"
 	}
-	name, _, _ := strings.Cut(t.text, "=")
-	return withHint(usagef("unknown flag %s for %q", name, where), hint)
+	return withHint(usagef("unknown flag %s for %q", t.shown(), where), hint)
 }
 
-// unknown is the error for a word that is no command.
+// neverAnArgument is the hint for what may be a password on the command line.
+// Nothing of it is repeated: errors end up in logs.
+const neverAnArgument = "a password is never an argument: give it with --password-file, --password-fd, --password-stdin, SWPTPEER_PASSWORD or at the prompt"
+
+var (
+	// secretFlags are the names of flags that other programs take a password
+	// in, the short ones also without anything between: -pPASSWORD.
+	secretFlags = regexp.MustCompile(`(?i)^--?(new-?|old-?)?pass|^--?pw|^-p`)
+	// secretWords are those in which nothing but the name can be.
+	secretWords = regexp.MustCompile(`(?i)^--?((new-?|old-?)?pass(wd|word|phrase|in|out)?(-(file|fd|stdin|env))?|pwd?|p)$`)
+)
+
+// secretive reports a flag whose value may be a password.
+func (t token) secretive() bool { return secretFlags.MatchString(t.text) }
+
+// shown is the flag as it stood, without its value.
+func (t token) shown() string {
+	name, _, _ := strings.Cut(t.text, "=")
+	if found := secretFlags.FindString(name); found != "" && !secretWords.MatchString(name) {
+		return found + "… (the rest is not shown)"
+	}
+	return name
+}
+
+// unknown is the error for a word that is no command. What stands behind "key"
+// may be a password.
 func (c *command) unknown(word string) error {
+	found := strconv.Quote(word)
+	if c.name == "key" {
+		found = "(not shown)"
+	}
 	hint := "\"" + c.fullName() + " --help\" lists the commands"
 	var names []*cli.Command
 	for _, sub := range c.sub {
@@ -189,5 +232,5 @@ func (c *command) unknown(word string) error {
 	if near := cli.SuggestCommand(names, word); near != "" {
 		hint = near + " " + hint
 	}
-	return withHint(usagef("unknown command %q after %q", word, c.fullName()), hint)
+	return withHint(usagef("unknown command %s after %q", found, c.fullName()), hint)
 }

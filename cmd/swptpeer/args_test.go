@@ -229,3 +229,47 @@ func TestRepeatableFlagsKeepCommas(t *testing.T) {
 		t.Errorf("exit status %d, %s", code, stderr)
 	}
 }
+
+// TestPasswordArgumentsAreNotRepeated: a password in the wrong place does not
+// come back in an error, which may end up in a log.
+func TestPasswordArgumentsAreNotRepeated(t *testing.T) {
+	const secret = "hunter2secret"
+	forms := []string{"--password=", "--password ", "-password=", "--passwd=", "--pass=", "--passphrase=", "--Password=", "--PASSWORD ", "--pw=", "-pw ", "--pwd=",
+		"-p ", "-p=", "-p", "--pass", "--password", "--new-password=", "--new-pass ", "--newpassword=", "--old-password=",
+		"--password-stdin=", "--new-password-stdin=", "--password-fd=", "--password-fd ", "--password-file=", "--new-password-file ", "--secret=", ""}
+	places := []string{"", "key", "key passwd", "key public", "init", "csr create", "generate-masterkey"}
+	env := []string{"SWPTPEER_PASSWORD=" + oldPassword, "SWPTPEER_NEW_PASSWORD=" + newPassword}
+	node := referenceNode(t, "aa")
+	for _, place := range places {
+		for _, form := range forms {
+			if place == "" && form == "" || strings.HasSuffix(form, "-file=") && place != "key passwd" || strings.HasSuffix(form, "-file ") && place != "key passwd" {
+				continue // a command's name; a flag that is not used
+			}
+			for _, args := range [][]string{
+				append(strings.Fields(place), strings.Fields(form+secret)...),
+				append(strings.Fields(form+secret), strings.Fields(place)...),
+			} {
+				if form == "" && args[0] == secret && place != "" {
+					continue // the command's name again
+				}
+				args = append(args, "--dir", node)
+				status, text := inProcess(referenceTime, env, args...)
+				if status != statusUsage && status != statusIO || strings.Contains(text, secret) {
+					t.Errorf("%q: exit status %d: %s", args, status, text)
+				}
+			}
+		}
+	}
+	// Names and values that are not secret are shown.
+	for args, want := range map[string]string{
+		"key passwd --passwd=x":  "unknown flag --passwd for",
+		"key passwd --fingerprt": "unknown flag --fingerprt for",
+		"peer list --pin=x":      "unknown flag --pin for",
+		"peer list one":          `takes no arguments: found "one"`,
+		"peer lst":               `unknown command "lst"`,
+	} {
+		if _, text := inProcess(referenceTime, nil, strings.Fields(args)...); !strings.Contains(text, want) {
+			t.Errorf("%s: found %s, expected %q", args, text, want)
+		}
+	}
+}

@@ -85,6 +85,9 @@ func (c *command) checkArgs(args []string) error {
 	case c.maxArgs >= 0 && n > c.maxArgs:
 		found := plural(n, "argument")
 		if c.maxArgs == 0 {
+			if _, ok := flagTable(c)["password-file"]; ok {
+				return withHint(usagef("%s takes no arguments: found %s (not shown)", c.fullName(), found), neverAnArgument+"\nusage: "+c.usage())
+			}
 			return withHint(usagef("%s takes no arguments: found %q", c.fullName(), args[0]), "usage: "+c.usage())
 		}
 		return withHint(usagef("%s: found %s, expected %s", c.fullName(), found, c.args), "usage: "+c.usage())

@@ -239,6 +239,7 @@ func makeKey(c *call) error {
 	if err != nil {
 		return err
 	}
+	defer clear(password)
 	key, err := certs.GenerateKey()
 	if err != nil {
 		return err

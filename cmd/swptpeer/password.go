@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"slices"
 	"strconv"
@@ -169,6 +170,14 @@ func (p *passwordSource) source() ([]byte, error) {
 func (p *passwordSource) fromFile() ([]byte, error) {
 	f, err := os.Open(p.path)
 	if err != nil {
+		if _, e := os.Lstat(p.path); e != nil {
+			// What was given may be the password itself.
+			cause := err
+			if e, ok := errors.AsType[*fs.PathError](err); ok {
+				cause = e.Err
+			}
+			return nil, withHint(&unreadable{fmt.Errorf("flag --%s: %w (the name is not shown)", p.flag, cause)}, "check the spelling, and which folder is the current one; the flag takes the name of a file, not a password")
+		}
 		return nil, err
 	}
 	defer f.Close()
