@@ -6,6 +6,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -37,7 +38,8 @@ type AuditOptions struct {
 //
 // Without Fix nothing is locked and nothing written. What an interrupted change
 // concerns is not judged, because nobody can tell before it is completed or
-// undone; the rule dir.pending says so. The root key is not opened: whether its
+// undone; the rule dir.pending says so. Of the breaches of one rule the first 100
+// are listed, then how many there are more. The root key is not opened: whether its
 // password is known and whether it is the certificate's is not checked.
 func (d *Dir) Audit(ctx context.Context, opts AuditOptions) (*check.Report, error) {
 	var repaired []check.Result
@@ -97,6 +99,7 @@ type auditor struct {
 	interrupted bool     // there is an interrupted change
 	pending     []string // paths that it concerns
 	repairs     []repair
+	rowFailures map[*check.Rule]int // see failRow
 
 	rows    []indexRow
 	issued  map[certs.Serial]*issued                 // certs/, as far as it can be read
@@ -158,7 +161,51 @@ func (a *auditor) run() error {
 		part()
 	}
 	a.suspend()
+	a.bound()
 	return context.Cause(a.ctx)
+}
+
+// maxFindings is how many breaches of one rule are listed. Nobody reads more of
+// the same kind, and a db/index that was edited by hand could have 400,000.
+const maxFindings = 100
+
+// failRow records a breach in a row of db/index; from maxFindings on, only that
+// there is one.
+func (a *auditor) failRow(rule *check.Rule, line int, found, expected string) {
+	if a.rowFailures == nil {
+		a.rowFailures = make(map[*check.Rule]int)
+	}
+	if a.rowFailures[rule]++; a.rowFailures[rule] <= maxFindings {
+		a.report.Fail(rule, fmt.Sprintf("%s:%d", fileIndex, line), found, expected)
+	}
+}
+
+// bound leaves the first breaches of each rule, and one result that says how many
+// there are more.
+func (a *auditor) bound() {
+	failed, more := make(map[*check.Rule]int), make(map[*check.Rule]int)
+	if !a.isPending(fileIndex) {
+		for rule, n := range a.rowFailures {
+			more[rule] = max(0, n-maxFindings)
+		}
+	}
+	results := a.report.Results
+	a.report.Results = results[:0]
+	for _, res := range results {
+		if res.Outcome == check.Failed {
+			if failed[res.Rule]++; failed[res.Rule] > maxFindings {
+				more[res.Rule]++
+				continue
+			}
+		}
+		a.report.Results = append(a.report.Results, res)
+	}
+	rules := slices.SortedFunc(maps.Keys(more), func(x, y *check.Rule) int { return strings.Compare(x.ID, y.ID) })
+	for _, rule := range rules {
+		if n := more[rule]; n > 0 {
+			a.report.Fail(rule, "", fmt.Sprintf("%d more breaches of this rule", n), "none")
+		}
+	}
 }
 
 // checkPending looks for what an interrupted run left.

@@ -40,7 +40,7 @@ func (a *auditor) checkIndex() {
 	}
 	a.rows = rows
 	for _, p := range problems {
-		a.report.Fail(ruleDirIndexRows, fmt.Sprintf("%s:%d", fileIndex, p.Line), p.Text, "a row of six fields with tabs between them")
+		a.failRow(ruleDirIndexRows, p.Line, p.Text, "a row of six fields with tabs between them")
 	}
 	if len(problems) == 0 {
 		a.report.Pass(ruleDirIndexRows, fileIndex, fmt.Sprintf("%d rows", len(rows)))
@@ -50,7 +50,7 @@ func (a *auditor) checkIndex() {
 	for _, row := range rows {
 		if first, ok := seen[row.Serial]; ok {
 			twice = true
-			a.report.Fail(ruleDirSerialOnce, fmt.Sprintf("%s:%d", fileIndex, row.Line), fmt.Sprintf("%s again, as in line %d", row.Serial, first), "a serial number of its own")
+			a.failRow(ruleDirSerialOnce, row.Line, fmt.Sprintf("%s again, as in line %d", row.Serial, first), "a serial number of its own")
 		} else {
 			seen[row.Serial] = row.Line
 		}
@@ -144,7 +144,7 @@ func (a *auditor) compareRows() {
 	for i, row := range a.rows {
 		if err := problems[i]; err != nil {
 			agree = false
-			a.report.Fail(ruleDirIndexCertificate, fmt.Sprintf("%s:%d", fileIndex, row.Line), err.Error(), "what the certificate says")
+			a.failRow(ruleDirIndexCertificate, row.Line, err.Error(), "what the certificate says")
 		}
 	}
 	if agree {
@@ -278,16 +278,15 @@ func (a *auditor) checkNodesOnce() {
 		if id == "" || id == a.identity.ID() {
 			continue
 		}
-		where := fmt.Sprintf("%s:%d", fileIndex, row.Line)
 		if was, ok := first[id]; ok && was.Serial != row.Serial {
 			once = false
-			a.report.Fail(ruleDirNodeOnce, where, fmt.Sprintf("a second certificate for %s: %s, and %s in line %d", id, row.Serial, was.Serial, was.Line), "one certificate for each node")
+			a.failRow(ruleDirNodeOnce, row.Line, fmt.Sprintf("a second certificate for %s: %s, and %s in line %d", id, row.Serial, was.Serial, was.Line), "one certificate for each node")
 			continue
 		}
 		first[id] = row
 		if !folders[id] {
 			all = false
-			a.report.Fail(ruleDirRowPeer, where, "a certificate for "+id+", and no folder "+path.Join(dirPeers, id), "the peer's folder")
+			a.failRow(ruleDirRowPeer, row.Line, "a certificate for "+id+", and no folder "+path.Join(dirPeers, id), "the peer's folder")
 		}
 	}
 	if once {

@@ -177,11 +177,11 @@ type indexProblem struct {
 	Text string // what is wrong
 }
 
-// parseIndex reads a whole db/index. Lines that cannot be read are reported and
-// skipped; the others are still returned. As for OpenSSL, a line that begins
+// parseIndex reads a whole db/index. Lines that cannot be read are reported, up
+// to maxFindings and then in one, and skipped; the others are still returned. As for OpenSSL, a line that begins
 // with # is a comment; an empty line, at which OpenSSL fails, is a problem.
 func parseIndex(data []byte) (rows []indexRow, problems []indexProblem) {
-	n := 0
+	n, skipped, firstMore := 0, 0, 0
 	for line := range bytes.Lines(data) {
 		n++
 		text := string(bytes.TrimSuffix(line, []byte("\n")))
@@ -190,11 +190,18 @@ func parseIndex(data []byte) (rows []indexRow, problems []indexProblem) {
 		}
 		row, err := parseIndexRow(text)
 		if err != nil {
-			problems = append(problems, indexProblem{n, err.Error()})
+			if skipped++; skipped <= maxFindings {
+				problems = append(problems, indexProblem{n, err.Error()})
+			} else if skipped == maxFindings+1 {
+				firstMore = n
+			}
 			continue
 		}
 		row.Line = n
 		rows = append(rows, row)
+	}
+	if more := skipped - maxFindings; more > 0 {
+		problems = append(problems, indexProblem{firstMore, fmt.Sprintf("%d more lines, from here on, that cannot be read", more)})
 	}
 	return rows, problems
 }

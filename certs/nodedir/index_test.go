@@ -1,6 +1,7 @@
 package nodedir
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -159,6 +160,19 @@ func TestRecordIssuedRefusesAnotherSerial(t *testing.T) {
 	}
 	err = v.recordIssued(durable.NewTx(d.path, fileJournal), serial, d.root)
 	wantError(t, err, "the certificate has 8E5F9DB19112FEFA4BC420F29957192F", "expected 8E5F9DB19112FEFA4BC420F299571934")
+}
+
+// A file of nothing but line ends is not kept in memory line by line.
+func TestIndexProblemsAreBounded(t *testing.T) {
+	for _, n := range []int{maxFindings, maxFindings + 1, maxFindings + 1000} {
+		_, problems := parseIndex([]byte(strings.Repeat("\n", n)))
+		if want := min(n, maxFindings+1); len(problems) != want {
+			t.Fatalf("%d lines: found %d problems, want %d", n, len(problems), want)
+		}
+		if last := problems[len(problems)-1]; n > maxFindings && (last.Line != maxFindings+1 || !strings.HasPrefix(last.Text, fmt.Sprintf("%d more lines", n-maxFindings))) {
+			t.Errorf("%d lines: found %+v", n, last)
+		}
+	}
 }
 
 func FuzzIndex(f *testing.F) {
