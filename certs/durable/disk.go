@@ -87,9 +87,9 @@ func (d *disk) folder(name string) (*folder, error) {
 	return f, nil
 }
 
-// ErrLink is wrapped by the error of a path that leads out of the root through a
-// symbolic link.
-var ErrLink = errors.New("found a symbolic link that leads out of the directory")
+// ErrLink is wrapped by the error of a path that is, or leads out of the root
+// through, a symbolic link.
+var ErrLink = errors.New("found a symbolic link")
 
 // explainLink names the link if that is why a folder cannot be opened: os.Root
 // says only that a path leads out.
@@ -104,7 +104,7 @@ func (d *disk) explainLink(name string, err error) error {
 		if fi, lerr := d.root.Lstat(name[:i]); lerr != nil {
 			break
 		} else if fi.Mode()&fs.ModeSymlink != 0 {
-			return fmt.Errorf("%s: %w, expected a folder", name[:i], ErrLink)
+			return fmt.Errorf("%s: %w that leads out of the directory, expected a folder", name[:i], ErrLink)
 		}
 	}
 	return err
@@ -420,7 +420,7 @@ func notA(want, name string, fi fs.FileInfo) error {
 	found := "a special file"
 	switch m := fi.Mode(); {
 	case m&fs.ModeSymlink != 0:
-		found = "a symbolic link"
+		return fmt.Errorf("%s: %w, expected a %s", name, ErrLink, want)
 	case m.IsDir():
 		found = "a folder"
 	case m.IsRegular():

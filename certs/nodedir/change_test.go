@@ -252,3 +252,23 @@ func TestInterruptedChangeIsRecoveredFirst(t *testing.T) {
 		t.Errorf("%v, pending %v", err, d.Pending())
 	}
 }
+
+// A folder of the layout that is a link is named as such. That os.Root says that
+// a path "escapes" helps nobody, and no change was interrupted.
+func TestLinkedFolders(t *testing.T) {
+	for _, rel := range []string{dirDB, dirCerts, dirSubnets, dirDebtorsSubnets, dirPeers} {
+		t.Run(rel, func(t *testing.T) {
+			d := openNode(t, "aa")
+			toLink(t, d, rel)
+			_, err := d.SignPeer(t.Context(), SignRequest{Bundle: refBundle(t, "da2")}, keyOf(t, d))
+			wantError(t, err, rel+": found a symbolic link")
+			if !errors.Is(err, durable.ErrLink) || strings.Contains(err.Error(), "interrupted") {
+				t.Errorf("found %v, expected only the link", err)
+			}
+		})
+	}
+	d := openNode(t, "aa")
+	toLink(t, d, dirNodeInfo)
+	_, err := d.CreateBundle(t.Context(), filepath.Join(t.TempDir(), "out.zip"), false, keyOf(t, d))
+	wantError(t, err, "nodeinfo: found a symbolic link that leads out of the directory, expected a folder")
+}

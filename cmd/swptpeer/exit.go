@@ -214,7 +214,7 @@ func hintFor(err error) string {
 	case errors.Is(err, durable.ErrJournal):
 		return "nothing was changed; restore the record from a backup; if there is none, mend what \"swptpeer doctor\" reports besides, move the record out of the directory (keep it), and run the command again"
 	case errors.Is(err, durable.ErrLink):
-		return "nothing was changed; put the real folder in the place of the link, or mount it there: a change that followed links could write anywhere"
+		return "nothing was changed; put what it leads to in the place of the link, or mount it there: a change that followed links could write anywhere"
 	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
 		return "too many files are open at once: raise the limit, for example with \"ulimit -n 256\", then run the command again"
 	case errors.Is(err, syscall.EFBIG):
@@ -236,7 +236,7 @@ func hintFor(err error) string {
 	case errors.Is(err, syscall.EROFS):
 		return "the file system is read-only; nothing was changed"
 	case errors.Is(err, fs.ErrPermission):
-		return "run the command as the user who owns the file"
+		return "run the command as the user who owns the file; if you are, it may be protected (\"lsattr\" shows it)"
 	}
 	return ""
 }

@@ -446,6 +446,11 @@ func (f *faultRun) pending() bool {
 	return slices.ContainsFunc(slices.Collect(maps.Keys(f.before)), isJournal)
 }
 
+// staging reports whether it begins with one that had not been committed, and
+// undoes with one that was being taken back.
+func (f *faultRun) staging() bool { return f.before["node/db/.swptpeer-journal.staging"] != "" }
+func (f *faultRun) undoes() bool  { return f.before["node/db/.swptpeer-journal.undo"] != "" }
+
 func audit(work string) (*check.Report, error) {
 	d, err := nodedir.Open(filepath.Join(work, "node"), nodedir.Options{Now: func() time.Time { return referenceTime }})
 	if err != nil {

@@ -21,6 +21,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -65,6 +66,8 @@ type faultCase struct {
 	begins bool
 	// passwords are the old and the new one of the root key, if it changes.
 	passwords []string
+	// few, if not 0, is how many points are tried, because each takes long.
+	few int
 	// statuses of the repeated command, besides 0.
 	statuses []int
 }
@@ -79,6 +82,12 @@ func faultCases() []faultCase {
 			},
 			args:   "init --dir {}/node --type aa --prefix 1234abcd --server stomp.example.com:1234 --key {}/in/root-ca.key",
 			random: regexp.MustCompile(`^node/(root-ca\.crt|db/(serial|index)|certs/.*)$`),
+		},
+		{
+			name: "init, with a new key", begins: true, few: 12,
+			prepare: func(*testing.T, string) {},
+			args:    "init --dir {}/node --type aa --prefix 1234abcd --server stomp.example.com:1234",
+			random:  regexp.MustCompile(`^node/(root-ca\.crt|private/root-ca\.key|db/(serial|index|root-ca\.csr)|certs/.*)$`),
 		},
 		{
 			name:    "init, completing",
@@ -205,7 +214,42 @@ func faultCases() []faultCase {
 			},
 			args: "peer set 9713c1a6b9b52ce34697c159b56ecfb0 --queues 3 --dir {}/node",
 		},
+		{
+			name: "taking back a change that failed",
+			prepare: func(t *testing.T, work string) {
+				// Its row is written, and not synced.
+				interrupted(t, work, "fsync", "/db/index>")
+				journal := work + "/node/db/.swptpeer-journal"
+				if err := os.Rename(journal, journal+".undo"); err != nil {
+					t.Fatal(err)
+				}
+			},
+			args: "peer set 9713c1a6b9b52ce34697c159b56ecfb0 --queues 3 --dir {}/node",
+		},
 	}
+}
+
+// overAllKinds chooses n points, of every system call in turn and with every
+// fault.
+func overAllKinds(points []point, n int) []point {
+	kinds := map[string][]point{}
+	for _, p := range points {
+		kinds[p.call.name] = append(kinds[p.call.name], p)
+	}
+	names := slices.Sorted(maps.Keys(kinds))
+	var out []point
+	for round := 1; len(out) < min(n, len(points)); round++ {
+		for i, name := range names {
+			all := kinds[name]
+			if len(all) == 0 || len(out) == n {
+				continue
+			}
+			at := (len(all)*(2*i+round)/(2*len(names)) + round) % len(all)
+			out = append(out, all[at])
+			kinds[name] = slices.Delete(slices.Clone(all), at, at+1)
+		}
+	}
+	return out
 }
 
 func prepareSign(t *testing.T, work string) {
@@ -286,7 +330,12 @@ func TestFaults(t *testing.T) {
 				t.Fatalf("found %d points, expected many: nothing would be tried", len(points))
 			}
 			all.add(points)
-			if everything {
+			if few := c.few; few > 0 {
+				if !everything {
+					few /= 3
+				}
+				points = overAllKinds(points, few)
+			} else if everything {
 				points = oneIn(points, i, readsOf, func(p point) bool { return p.reads })
 			} else {
 				// What is said when the output fails is tried in full: it is little.

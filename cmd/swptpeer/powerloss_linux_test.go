@@ -180,6 +180,26 @@ func (a *account) take(c *systemCall) {
 		a.link(c)
 	case "renameat", "renameat2":
 		a.rename(c)
+	case "fchmodat":
+		if name := c.names()[0]; a.inside(name) {
+			f := a.at(name)
+			f.dirty, f.because = true, c.label(a.root)
+		}
+	case "flock":
+		// It changes nothing on the disk.
+	default:
+		a.unaccounted(c)
+	}
+}
+
+// unaccounted refuses what changes files in another way than those whose effect
+// is known here.
+func (a *account) unaccounted(c *systemCall) {
+	if !slices.Contains(changingCalls, c.name) && !slices.Contains(changingCalls, "?"+c.name) {
+		return
+	}
+	if slices.ContainsFunc(slices.Concat(c.folder, c.names()), a.inside) {
+		a.breach(c, "a way of changing files whose effect is not known here")
 	}
 }
 
@@ -246,6 +266,10 @@ func (a *account) rename(c *systemCall) {
 		a.counted["commit"]++
 		a.journal = true
 		a.synced(c, "the change is committed", a.all())
+	case isJournal(from) && strings.HasSuffix(from, ".undo"):
+		// From here on what is staged is removed, and nothing is undone again.
+		a.counted["undone"]++
+		a.synced(c, "the change is undone", a.all())
 	case isVisible(to):
 		a.counted["placed"]++
 		a.synced(c, "it gets its name", a.below(from))
@@ -273,6 +297,10 @@ func (f *faultRun) checkOrder(t *testing.T) {
 			dir := a.at(path.Join(f.home, "node", name))
 			dir.folder, dir.dirty, dir.because = true, true, "the process that died"
 		}
+		if !f.staging() {
+			index := a.at(path.Join(f.home, "node/db/index"))
+			index.dirty, index.because = true, "the process that died"
+		}
 	}
 	for _, call := range f.base.calls {
 		a.take(call)
@@ -284,6 +312,9 @@ func (f *faultRun) checkOrder(t *testing.T) {
 	}
 	for _, b := range a.broken {
 		t.Error(b)
+	}
+	if undoes := f.undoes(); undoes != (a.counted["undone"] > 0) {
+		t.Errorf("saw %v, expected that a change is undone: %t", a.counted, undoes)
 	}
 	if placed := a.counted["placed"] + a.counted["output placed"]; placed == 0 || a.counted["journal ended"] == 0 || a.counted["fsync"] == 0 {
 		t.Errorf("saw %v, expected at least a file that gets its name and a journal that ends", a.counted)
@@ -300,6 +331,7 @@ func TestPowerLossAccount(t *testing.T) {
 		dirSync = `1 fsync(4</r/node/db>) = 0` + "\n"
 		commit  = `1 renameat(3</r/node/db>, ".swptpeer-journal.staging", 3</r/node/db>, ".swptpeer-journal") = 0` + "\n"
 		place   = `1 renameat(3</r/node/db>, ".swptpeer-0011223344556677-0", 3</r/node/db>, "serial") = 0` + "\n"
+		undone  = `1 renameat(3</r/node/db>, ".swptpeer-journal.undo", 3</r/node/db>, ".swptpeer-journal.staging") = 0` + "\n"
 		end     = `1 unlinkat(3</r/node/db>, ".swptpeer-journal", 0) = 0` + "\n"
 	)
 	for name, tt := range map[string]struct{ trace, want string }{
@@ -312,6 +344,15 @@ func TestPowerLossAccount(t *testing.T) {
 		"end not synced":      {dir + create + write + sync + dirSync + commit + dirSync + place + dirSync + end, "at the end"},
 		"written in place":    {dir + `1 openat(3</r/node/db>, "serial", O_WRONLY) = 9</r/node/db/serial>` + "\n" + write + sync, "written in place"},
 		"truncated":           {`1 openat(3</r/node/db>, "serial", O_WRONLY|O_TRUNC) = 9</r/node/db/serial>` + "\n", "is lost"},
+		"undone, not synced":  {dir + `1 openat(3</r/node/db>, "index", O_RDWR) = 9</r/node/db/index>` + "\n" + `1 ftruncate(9</r/node/db/index>, 3) = 0` + "\n" + undone, "the change is undone"},
+		"undone":              {commit + dir + `1 openat(3</r/node/db>, "index", O_RDWR) = 9</r/node/db/index>` + "\n" + `1 ftruncate(9</r/node/db/index>, 3) = 0` + "\n" + `1 fsync(9</r/node/db/index>) = 0` + "\n" + dirSync + undone + dirSync, ""},
+		"writev":              {dir + create + `1 writev(9</r/node/db/.swptpeer-0011223344556677-0>, [{iov_base=""..., iov_len=3}], 1) = 3` + "\n" + sync + dirSync, "not known"},
+		"copy_file_range":     {`1 copy_file_range(8</etc/x>, NULL, 9</r/node/db/.swptpeer-0011223344556677-0>, NULL, 3, 0) = 3` + "\n", "not known"},
+		"sendfile":            {`1 sendfile(9</r/node/db/serial>, 8</etc/x>, NULL, 3) = 3` + "\n", "not known"},
+		"truncate":            {`1 truncate("/r/node/db/index", 3) = 0` + "\n", "not known"},
+		"fallocate":           {`1 fallocate(9</r/node/db/index>, 0, 0, 3) = 0` + "\n", "not known"},
+		"fchmodat":            {`1 fchmodat(3</r/node/db>, "serial", 0644) = 0` + "\n", "at the end"},
+		"elsewhere":           {`1 fchmodat(3</etc>, "serial", 0644) = 0` + "\n", ""},
 		"made where all look": {dir + `1 openat(3</r/node/db>, "new", O_WRONLY|O_CREAT|O_EXCL, 0600) = 9</r/node/db/new>` + "\n" + sync + dirSync, "others may look"},
 	} {
 		t.Run(name, func(t *testing.T) {

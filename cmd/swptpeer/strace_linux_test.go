@@ -22,7 +22,7 @@ import (
 var changingCalls = []string{
 	"openat", "write", "pwrite64", "?writev", "?pwritev", "fsync", "fdatasync", "?rename", "renameat", "renameat2",
 	"?link", "linkat", "?symlink", "symlinkat", "?unlink", "unlinkat", "?rmdir", "?mkdir", "mkdirat",
-	"truncate", "ftruncate", "fallocate", "?chmod", "fchmod", "fchmodat", "?fchmodat2", "flock", "copy_file_range", "?sendfile",
+	"truncate", "ftruncate", "fallocate", "?chmod", "fchmod", "fchmodat", "?fchmodat2", "flock", "copy_file_range", "?sendfile", "?pwritev2", "?splice", "?mknodat",
 }
 
 // System calls that look at files. With openat, which opens for both.
@@ -258,9 +258,6 @@ func (r *traced) find(name string, index int) *systemCall {
 // call than the one that was meant: Go's runtime now and then makes one of its
 // own.
 const traceAttempts = 5
-
-// errMissed is reported when a fault did not meet the call it was meant for.
-var errMissed = errors.New("the fault did not meet the call that it was meant for")
 
 // inParallel runs do for 0…n-1 on a few goroutines.
 func inParallel(n int, do func(i int)) {
