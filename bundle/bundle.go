@@ -11,8 +11,8 @@ import (
 	"github.com/swaptacular/swptpeer/stompcheck/manifest"
 )
 
-// Bundle is an info-bundle that passed every Error rule. Its NodeInfo reads from
-// what was given to [Verify].
+// Bundle is an info-bundle that passed every Error rule. It is in memory, all of
+// it: what it holds is what was verified, whatever becomes of the file.
 type Bundle struct {
 	Identity  certs.Identity
 	Root      *certs.Certificate

@@ -201,7 +201,8 @@ func (t *temporary) write(ctx context.Context, files []strictzip.File, modified 
 
 // open judges nodeinfo.zip, and compares it with what was to be written.
 func (t *temporary) open(written *strictzip.Written) (*opened, error) {
-	o := openNodeInfo(t.file, t.size, Limits{})
+	o := &opened{}
+	o.archive, o.report = strictzip.OpenScan(t.file, t.size, Limits{}.inner(), o.keys.file)
 	if err := o.report.Err(); err != nil {
 		return nil, fmt.Errorf("the archive just written cannot be read: %w", err)
 	}

@@ -17,9 +17,8 @@
 // The bundle itself is not signed. [Verify] takes it for hostile until the root
 // certificate has been judged, the request has proven possession of the key, and
 // the signature has covered nodeinfo.zip, which is not opened before. Every
-// check is in the report, and all that can run do run. Every byte that is used
-// later is compared with the digest of what was judged: a file that changes
-// meanwhile is an error.
+// check is in the report, and all that can run do run. A bundle is read once; what
+// is used later is what was read and judged then, whatever becomes of the file.
 //
 // # What a good bundle does not prove
 //

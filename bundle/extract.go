@@ -26,7 +26,7 @@ const (
 // Extract writes the nodeinfo into a new folder dir, which must not exist (the
 // error is fs.ErrExist if it does) while its parent must. Files get mode 0644 and
 // folders 0755, whatever the umask and the archive say; everything is synced,
-// the parent of dir included. Every byte is compared with what was verified.
+// the parent of dir included. Every byte is what was verified.
 // Nothing is written outside of dir, and symbolic links in it are not followed.
 // After an error dir is gone again.
 func (n *NodeInfo) Extract(dir string) (err error) {

@@ -1,7 +1,6 @@
 package bundle_test
 
 import (
-	"bytes"
 	"errors"
 	"io/fs"
 	"os"
@@ -12,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/swaptacular/swptpeer/bundle"
-	"github.com/swaptacular/swptpeer/bundle/strictzip"
 )
 
 // published is a verified bundle with someFiles.
@@ -106,16 +104,27 @@ func TestExtractInto(t *testing.T) {
 	}
 }
 
-// What changed since it was verified is not extracted, and nothing is left.
-func TestExtractNoticesChanges(t *testing.T) {
+// What is extracted is what was verified, whatever has become of the file.
+func TestExtractAfterChanges(t *testing.T) {
 	p := partsOf(t, "aa").sign(t, "aa", goodInfo(member{name: "a/x", content: "some content"}, member{name: "z", content: "other content"})...)
 	data := p.zip(t)
 	b := mustVerify(t, data) // reads from data
-	copy(data[bytes.Index(data, []byte("other content")):], "wrong content")
+	clear(data)
+	dir := filepath.Join(t.TempDir(), "x")
+	if err := b.NodeInfo.Extract(dir); err != nil {
+		t.Fatal(err)
+	}
+	if got := string(readFile(t, dir, "z")); got != "other content" {
+		t.Errorf("found %q", got)
+	}
+}
+
+// After an error nothing is left.
+func TestExtractFails(t *testing.T) {
+	b := mustVerify(t, readBundle(t, "aa"))
 	tmp := t.TempDir()
-	err := b.NodeInfo.Extract(filepath.Join(tmp, "x"))
-	if !errors.Is(err, strictzip.ErrChanged) {
-		t.Errorf("found %v, expected %v", err, strictzip.ErrChanged)
+	if err := b.NodeInfo.ExtractSyncing(filepath.Join(tmp, "x"), func(*os.File) error { return errFull }); !errors.Is(err, errFull) {
+		t.Errorf("found %v, expected %v", err, errFull)
 	}
 	if left, err := os.ReadDir(tmp); err != nil || len(left) > 0 {
 		t.Errorf("found %v left behind, %v", left, err)

@@ -85,7 +85,7 @@ type keySearch struct {
 }
 
 // file returns who looks into the file of this name.
-func (s *keySearch) file(name string) io.Writer {
+func (s *keySearch) file(name string, _ int64) io.Writer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.finders == nil {

@@ -35,10 +35,6 @@ var (
 		Title:    "nodeinfo.signature is by the root key over nodeinfo.zip",
 		Citation: citeReading + ", item 3",
 		Advice:   adviceTampered}
-	ruleUnchanged = &check.Rule{ID: "bundle.unchanged", Severity: check.Error,
-		Title:    "the bundle did not change while it was read",
-		Citation: citeReading,
-		Advice:   "copy the bundle to a place where nobody else can write, and verify the copy"}
 	ruleManifest = &check.Rule{ID: "bundle.stomp-toml", Severity: check.Error,
 		Title:    "nodeinfo.zip has a stomp.toml of at most 64 KiB at its root",
 		Citation: citeMembers,
@@ -98,7 +94,7 @@ var (
 )
 
 // ownRules are the rules of this package in the order of a report.
-var ownRules = []*check.Rule{ruleMembers, ruleMemberSize, ruleSignature, ruleUnchanged, ruleManifest, ruleUpdatedAt, ruleFuture,
+var ownRules = []*check.Rule{ruleMembers, ruleMemberSize, ruleSignature, ruleManifest, ruleUpdatedAt, ruleFuture,
 	ruleDotNames, rulePrivateKey, ruleGit, rulePin, ruleNodeID, ruleNodeType, ruleRegistry,
 	rulePreviousRoot, rulePreviousDate, ruleUnproven}
 
@@ -107,7 +103,7 @@ var (
 	rootRules    = withPrefix(certs.Rules(), "root.", "name.", "cert.", "key.", "pem.")
 	endsSoon     = slices.DeleteFunc(certs.Rules(), func(rule *check.Rule) bool { return rule.ID != ruleEndsSoon })
 	requestRules = withPrefix(certs.Rules(), "csr.")
-	innerRules   = slices.Concat([]*check.Rule{ruleUnchanged}, strictzip.Rules(),
+	innerRules   = slices.Concat(strictzip.Rules(),
 		[]*check.Rule{ruleDotNames, rulePrivateKey, ruleGit, ruleManifest}, manifest.Rules(), []*check.Rule{ruleUpdatedAt, ruleFuture})
 )
 

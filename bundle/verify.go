@@ -1,11 +1,12 @@
 package bundle
 
 import (
-	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 
 	"github.com/swaptacular/swptpeer/bundle/strictzip"
 	"github.com/swaptacular/swptpeer/certs"
@@ -17,16 +18,19 @@ import (
 // What cannot be judged because of a breach is reported as skipped, with the
 // reason; nodeinfo.zip is opened only if its signature is right.
 //
-// The bundle is read from r, again for everything that is taken out of it later,
-// so r must stay open as long as the Bundle is used. It is not held in memory,
-// unless nodeinfo.zip is deflated in it, which no tool in use does; then that
-// member is, up to [MaxNodeInfo].
+// The bundle is read from r once, so that nothing can be exchanged meanwhile, and
+// not after Verify has returned. Its members, of which nodeinfo.zip is the only
+// large one ([MaxNodeInfo]), are held in memory as long as the Bundle is.
 func Verify(r io.ReaderAt, size int64, opts VerifyOptions) (*Bundle, *check.Report) {
 	return newVerifier(size, opts).run(r)
 }
 
+// manyResults is a few more than a report of a good bundle has.
+const manyResults = 192
+
 func newVerifier(size int64, opts VerifyOptions) *verifier {
-	return &verifier{opts: opts, report: &check.Report{Subject: cmp.Or(opts.Name, "info-bundle")}, b: &Bundle{Size: size}}
+	report := &check.Report{Subject: cmp.Or(opts.Name, "info-bundle"), Results: make([]check.Result, 0, manyResults)}
+	return &verifier{opts: opts, report: report, b: &Bundle{Size: size}, read: map[string]*member{}}
 }
 
 func (v *verifier) run(r io.ReaderAt) (*Bundle, *check.Report) {
@@ -42,14 +46,56 @@ type verifier struct {
 	opts   VerifyOptions
 	report *check.Report
 	b      *Bundle // what is known so far
-	outer  *strictzip.Archive
-	sizes  map[string]int64    // of the members that are there and not too large
-	sums   map[string][32]byte // of the same
-	opened *opened             // nodeinfo.zip, if it has been judged already: what has its digest is not opened again
+	mu     sync.Mutex
+	read   map[string]*member // what was read, by name
+	found  map[string]*member // those that are there; nil: of a size that is not allowed
+	opened *opened            // nodeinfo.zip, if it has been judged already; then it is not kept
+}
+
+// A member is kept in memory while it is read for the checks of package strictzip.
+type member struct {
+	content []byte
+	sum     [sha256.Size]byte
+}
+
+// Write keeps what is not longer than it is declared to be. The rest is refused
+// before anybody looks at the member.
+func (m *member) Write(p []byte) (int, error) {
+	if len(p) <= cap(m.content)-len(m.content) {
+		m.content = append(m.content, p...)
+	}
+	return len(p), nil
+}
+
+// keep returns where the member of this name is kept, if its size is allowed.
+func (v *verifier) keep(name string, size int64) io.Writer {
+	if max, known := v.maxMember(name); !known || size > max || name == memberNodeInfo && v.opened != nil {
+		return nil
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	m := &member{content: make([]byte, 0, size)}
+	v.read[name] = m
+	return m
+}
+
+// maxMember is how large a member may be, and whether there may be one of this
+// name.
+func (v *verifier) maxMember(name string) (max int64, known bool) {
+	for _, m := range members {
+		switch {
+		case m.name != name:
+		case name == memberNodeInfo:
+			return v.opts.Limits.inner().Archive, true
+		default:
+			return m.max, true
+		}
+	}
+	return 0, false
 }
 
 func (v *verifier) verify(r io.ReaderAt, size int64) {
-	outer, report := strictzip.Open(r, size, v.opts.Limits.outer())
+	outer, report := strictzip.OpenScan(r, size, v.opts.Limits.outer(), v.keep)
 	v.report.Append("", report)
 	if outer == nil {
 		const why = "the bundle is not an archive that can be read"
@@ -60,9 +106,8 @@ func (v *verifier) verify(r io.ReaderAt, size int64) {
 		v.trust()
 		return
 	}
-	v.outer = outer
 	v.b.SHA256 = outer.SHA256()
-	v.members()
+	v.members(outer.Entries())
 	v.root("")
 	v.request("")
 	v.nodeInfo("")
@@ -78,29 +123,26 @@ func (v *verifier) skip(why, where string, rules ...*check.Rule) {
 
 // members judges which members there are. That each is there only once, and
 // that none is a link, has been judged by strictzip.
-func (v *verifier) members() {
-	v.sizes, v.sums = map[string]int64{}, map[string][32]byte{}
+func (v *verifier) members(entries []strictzip.Entry) {
+	v.found = map[string]*member{}
 	var extra []string
 	good := true
-	for _, e := range v.outer.Entries() {
-		max, known := int64(0), false
-		for _, m := range members {
-			if m.name == e.Name {
-				max, known = m.max, true
-			}
-			if e.Name == memberNodeInfo {
-				max = v.opts.Limits.inner().Archive
-			}
-		}
+	for _, e := range entries {
+		max, known := v.maxMember(e.Name)
 		switch {
 		case !known:
 			extra = append(extra, e.Name)
 		case e.Size == 0 || e.Size > max:
 			good = false
-			v.sizes[e.Name] = -1
+			v.found[e.Name] = nil
 			v.report.Fail(ruleMemberSize, e.Name, fmt.Sprintf("%d bytes", e.Size), fmt.Sprintf("1 to %d", max))
 		default:
-			v.sizes[e.Name], v.sums[e.Name] = e.Size, e.SHA256
+			m := v.read[e.Name]
+			if m == nil {
+				m = &member{} // it has been judged already
+			}
+			m.sum = e.SHA256
+			v.found[e.Name] = m
 		}
 	}
 	if good {
@@ -109,7 +151,7 @@ func (v *verifier) members() {
 
 	good = true
 	for _, m := range members {
-		if _, ok := v.sizes[m.name]; !ok {
+		if _, ok := v.found[m.name]; !ok {
 			good = false
 			v.report.Fail(ruleMembers, m.name, "no such member", "exactly one")
 		}
@@ -127,26 +169,21 @@ func (v *verifier) members() {
 	}
 }
 
-// member returns a small member, or why it cannot be had.
-func (v *verifier) member(n string) (content []byte, why string) {
-	size, ok := v.sizes[n]
+// member returns a member, or why it cannot be had.
+func (v *verifier) member(n string) (m *member, why string) {
+	m, ok := v.found[n]
 	switch {
 	case !ok:
 		return nil, "there is no " + n
-	case size < 0:
+	case m == nil:
 		return nil, n + " has a size that is not allowed"
 	}
-	content, err := v.outer.ReadFile(n, size)
-	if err != nil {
-		v.report.Fail(ruleUnchanged, n, err.Error(), "the bytes that were there before")
-		return nil, n + " could not be read again"
-	}
-	return content, ""
+	return m, ""
 }
 
 // root judges root-ca.crt, unless there is a reason why it cannot.
 func (v *verifier) root(why string) {
-	var file []byte
+	var file *member
 	if why == "" {
 		file, why = v.member(memberRoot)
 	}
@@ -154,7 +191,7 @@ func (v *verifier) root(why string) {
 		v.skip(why, memberRoot, rootRules...)
 		return
 	}
-	c, report := certs.CheckRootFile(file, v.opts.Time)
+	c, report := certs.CheckRootFile(file.content, v.opts.Time)
 	v.report.Append(memberRoot, report)
 	if c != nil && v.opts.EndsWithin > 0 {
 		v.report.Append(memberRoot, certs.CheckEnds(c.Certificate, v.opts.Time, v.opts.EndsWithin))
@@ -174,7 +211,7 @@ func (v *verifier) root(why string) {
 
 // request judges root-ca.csr.
 func (v *verifier) request(why string) {
-	var file []byte
+	var file *member
 	if why == "" {
 		file, why = v.member(memberRequest)
 	}
@@ -185,7 +222,7 @@ func (v *verifier) request(why string) {
 		v.skip(why, memberRequest, requestRules...)
 		return
 	}
-	req, report := certs.CheckRequestFile(file, v.b.Root.Certificate)
+	req, report := certs.CheckRequestFile(file.content, v.b.Root.Certificate)
 	v.report.Append(memberRequest, report)
 	if req == nil {
 		for _, rule := range requestRules {
@@ -216,41 +253,27 @@ func (v *verifier) nodeInfo(why string) {
 // nodeinfo.zip was not judged.
 func (v *verifier) signature() (why string) {
 	signature, why := v.member(memberSignature)
-	size, ok := v.sizes[memberNodeInfo]
+	if why != "" {
+		return why
+	}
+	info, why := v.member(memberNodeInfo)
 	switch {
 	case why != "":
 		return why
-	case !ok:
-		return "there is no " + memberNodeInfo
-	case size < 0:
-		return memberNodeInfo + " has a size that is not allowed"
 	case v.b.Root == nil:
 		return "there is no root certificate to verify the signature with"
+	case v.opened != nil && v.opened.archive.SHA256() != info.sum:
+		return "nodeinfo.zip is not the one that has been judged"
 	}
-	sum := v.sums[memberNodeInfo]
-	if err := certs.VerifyDigest(v.b.Root.PublicKey, sum, signature); err != nil {
+	if err := certs.VerifyDigest(v.b.Root.PublicKey, info.sum, signature.content); err != nil {
 		v.report.Fail(ruleSignature, memberSignature, err.Error(), "a signature by the key of root-ca.crt over nodeinfo.zip")
 		return "nodeinfo.zip is not signed by the key of root-ca.crt, so it is not opened"
 	}
-	v.report.Pass(ruleSignature, memberSignature, fmt.Sprintf("SHA-256 of nodeinfo.zip %x", sum))
-	v.b.Signature = signature
-
-	content, why := v.nodeInfoReader(size)
-	if why != "" {
-		return why
+	v.report.Pass(ruleSignature, memberSignature, fmt.Sprintf("SHA-256 of nodeinfo.zip %x", info.sum))
+	v.b.Signature = signature.content
+	if v.opened == nil {
+		v.opened = openNodeInfo(info.content, v.opts.Limits)
 	}
-	v.inner(content, size, sum)
+	v.inner(v.opened, info.sum)
 	return ""
-}
-
-// nodeInfoReader returns nodeinfo.zip for reading in place where it is stored.
-func (v *verifier) nodeInfoReader(size int64) (r io.ReaderAt, why string) {
-	if section, ok := v.outer.Section(memberNodeInfo); ok {
-		return section, ""
-	}
-	content, why := v.member(memberNodeInfo)
-	if why != "" {
-		return nil, why
-	}
-	return bytes.NewReader(content), ""
 }

@@ -24,12 +24,16 @@ import (
 // bundles have less than a tenth of it.
 const inMemory = 1 << 20
 
+// small is the most bytes of a regular file that are read at once. Most bundles
+// have a tenth of it.
+const small = 64 << 10
+
 // Options of an [Opener]. The zero Options are good, but for Stdin.
 type Options struct {
 	// Stdin is what the name - stands for; nil: there is none.
 	Stdin io.Reader
 	// MaxSize of what is spooled, in bytes; 0 stands for [bundle.MaxBundle].
-	// Regular files are opened whatever their size: nothing is read of them here.
+	// Regular files are opened whatever their size.
 	MaxSize int64
 	// Timeout for everything about one address; 0 stands for
 	// [DefaultTimeout].
@@ -150,7 +154,22 @@ func (o *Opener) file(ctx context.Context, it Item) (*File, error) {
 		f.Close()
 		return nil, &Error{Unreadable, it.Name, cause(err)}
 	}
+	if st.Size() <= small {
+		return readSmall(it.Name, f, st.Size())
+	}
 	return &File{Size: st.Size(), name: it.Name, r: f, close: func() { f.Close() }}, nil
+}
+
+// readSmall reads a file of this size at once, which is quicker than reading it
+// here and there.
+func readSmall(name string, f *os.File, size int64) (*File, error) {
+	defer f.Close()
+	content := make([]byte, size)
+	n, err := io.ReadFull(f, content)
+	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
+		return nil, &Error{Unreadable, name, cause(err)}
+	}
+	return &File{Size: int64(n), name: name, r: bytes.NewReader(content[:n]), close: func() {}}, nil
 }
 
 // spoolStream spools what cannot be interrupted while it is read.

@@ -180,12 +180,13 @@ func TestInterrupted(t *testing.T) {
 // What the system cannot read is remembered, whatever the reader makes of it.
 func TestReadError(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.zip")
-	write(t, path, "content")
+	const size = 1 << 20 // so large that it is not read at once
+	write(t, path, strings.Repeat("x", size))
 	f, err := open(t, source.NewOpener(source.Options{}), path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := f.ReadAt(make([]byte, 20), 0); err != io.EOF || f.Err() != nil {
+	if _, err := f.ReadAt(make([]byte, 20), size-10); err != io.EOF || f.Err() != nil {
 		t.Errorf("at the end: found %v, %v", err, f.Err())
 	}
 	f.Close()

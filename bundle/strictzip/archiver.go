@@ -22,6 +22,7 @@ import (
 // an error that is [ErrChanged] if the content is not what Open saw; a reader that is not read to the end has
 // verified nothing. An error of fn ends the walk and is returned.
 func (a *Archive) Walk(fn func(e Entry, content io.Reader) error) error {
+	a.digest()
 	files := make([]archiver.FileInfo, 0, len(a.entries))
 	judged := &judgedReader{a: a}
 	err := archiver.Zip{}.Extract(context.Background(), io.NewSectionReader(judged, 0, a.size), func(_ context.Context, f archiver.FileInfo) error {

@@ -111,7 +111,7 @@ func TestOpenScan(t *testing.T) {
 		onProcessors(procs, func() {
 			var mu sync.Mutex
 			seen := map[string]*bytes.Buffer{}
-			a, rep := strictzip.OpenScan(bytes.NewReader(data), int64(len(data)), testLimits, func(name string) io.Writer {
+			a, rep := strictzip.OpenScan(bytes.NewReader(data), int64(len(data)), testLimits, func(name string, size int64) io.Writer {
 				mu.Lock()
 				defer mu.Unlock()
 				if seen[name] != nil {
@@ -360,4 +360,50 @@ func peakAbove(fn func()) int64 {
 	close(stop)
 	<-stopped
 	return peak
+}
+
+// An archive in memory is judged as one in a file is, and has the same digests
+// when they are asked for.
+func TestOpenBytes(t *testing.T) {
+	for _, always := range []bool{false, true} {
+		if always {
+			defer strictzip.Always()()
+		}
+		for _, f := range fixtures() {
+			if f.reader != nil {
+				continue
+			}
+			lim := testLimits
+			if f.limits != nil {
+				f.limits(&lim)
+			}
+			_, want := f.open()
+			if _, got := strictzip.OpenBytes(f.data, lim, nil); !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: found %v, expected %v", f.what, got.Err(), want.Err())
+			}
+		}
+		data, _ := mustWrite(t, largeContent(), testTime)
+		want := mustOpen(t, data)
+		got, rep := strictzip.OpenBytes(data, testLimits, nil)
+		if got == nil {
+			t.Fatal(rep.Err())
+		}
+		for i, e := range got.List() {
+			if e.SHA256 = want.Entries()[i].SHA256; e != want.Entries()[i] {
+				t.Errorf("found %+v, expected %+v", e, want.Entries()[i])
+			}
+			if e.Mode.IsDir() {
+				continue
+			}
+			a, errA := got.ReadFile(e.Name, e.Size)
+			b, errB := want.ReadFile(e.Name, e.Size)
+			if errA != nil || errB != nil || !bytes.Equal(a, b) {
+				t.Errorf("%q: found another content, %v, %v", e.Name, errA, errB)
+			}
+		}
+		if !slices.Equal(got.Entries(), want.Entries()) || got.SHA256() != want.SHA256() {
+			t.Error("other digests in memory")
+		}
+		walkAll(t, got)
+	}
 }

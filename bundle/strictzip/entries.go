@@ -42,7 +42,7 @@ func (o *opener) readEntries(spans []span, e ends, content bool) bool {
 		}
 	}
 	in.wait()
-	if content {
+	if s.whole != nil {
 		whole := s.whole.h
 		whole.Write(o.directory)
 		whole.Write(e.records)

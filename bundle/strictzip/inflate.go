@@ -52,16 +52,16 @@ func (m *inflater) forget() {
 type inflated struct {
 	size   int64 // at most one more than declared
 	crc    uint32
-	sha256 [32]byte
-	left   int64 // bytes of data after the end of the deflate stream
-	err    error // of the deflate stream
+	sha256 [32]byte // if it was hashed
+	left   int64    // bytes of data after the end of the deflate stream
+	err    error    // of the deflate stream
 }
 
 // fromStream inflates the data of an entry, of which d has all, and hands the
 // content to w (which may be nil) in pieces. It stops one byte after the declared
-// size. The content is hashed in a goroutine of its own if concurrent.
-func (m *inflater) fromStream(d *dataReader, method uint16, declared int64, concurrent bool, w io.Writer) inflated {
-	c := m.content(concurrent, w)
+// size.
+func (m *inflater) fromStream(d *dataReader, method uint16, declared int64, how hashing, w io.Writer) inflated {
+	c := m.content(how, w)
 	if method == methodStored {
 		for c.size <= declared {
 			b, busy := d.take(int(min(chunkSize, declared+1-c.size)))
@@ -79,8 +79,8 @@ func (m *inflater) fromStream(d *dataReader, method uint16, declared int64, conc
 }
 
 // fromMemory is the same for data in memory.
-func (m *inflater) fromMemory(data []byte, method uint16, declared int64, w io.Writer) inflated {
-	c := m.content(false, w)
+func (m *inflater) fromMemory(data []byte, method uint16, declared int64, how hashing, w io.Writer) inflated {
+	c := m.content(how, w)
 	if method == methodStored {
 		c.use(data[:min(int64(len(data)), declared+1)], nil)
 	} else {
@@ -103,20 +103,35 @@ func (m *inflater) inflate(c *content, r io.Reader, declared int64) {
 	}
 }
 
+// hashing is what becomes of a digest.
+type hashing uint8
+
+const (
+	unhashed    hashing = iota // there is none
+	hashed                     // it is computed at once
+	hashedApart                // it is computed in a goroutine of its own
+)
+
 // content is what is made of the content of a file as it comes.
 type content struct {
 	inflated
-	sum *digester
+	sum *digester // nil: not hashed
 	w   io.Writer
 }
 
-func (m *inflater) content(concurrent bool, w io.Writer) *content {
-	return &content{sum: newDigester(m.sum, concurrent), w: w}
+func (m *inflater) content(how hashing, w io.Writer) *content {
+	c := &content{w: w}
+	if how != unhashed {
+		c.sum = newDigester(m.sum, how == hashedApart)
+	}
+	return c
 }
 
 func (c *content) use(b []byte, busy *sync.WaitGroup) {
 	c.size += int64(len(b))
-	c.sum.write(b, busy)
+	if c.sum != nil {
+		c.sum.write(b, busy)
+	}
 	c.crc = crc32.Update(c.crc, crc32.IEEETable, b)
 	if c.w != nil {
 		c.w.Write(b)
@@ -124,8 +139,10 @@ func (c *content) use(b []byte, busy *sync.WaitGroup) {
 }
 
 func (c *content) end() inflated {
-	c.sum.close()
-	c.sum.h.Sum(c.sha256[:0])
+	if c.sum != nil {
+		c.sum.close()
+		c.sum.h.Sum(c.sha256[:0])
+	}
 	if c.err == io.EOF {
 		c.err = nil
 	} else {

@@ -85,10 +85,21 @@ func (o *opener) newInput(spans []span, e ends, content bool) *input {
 		in.mem = scratches.Get().(*scratch)
 	}
 	in.stream = &stream{r: o.r, end: e.dirOffset, ring: in.mem.ring}
-	if content {
+	if content && o.fixed == nil {
 		in.stream.whole = newDigester(in.mem.whole, in.concurrent)
 	}
 	return in
+}
+
+// hashing is what becomes of the digests of files.
+func (in *input) hashing(apart bool) hashing {
+	switch {
+	case in.fixed != nil:
+		return unhashed
+	case apart:
+		return hashedApart
+	}
+	return hashed
 }
 
 func (in *input) startWorkers(n int) {
@@ -103,7 +114,7 @@ func (in *input) startWorkers(n int) {
 			defer m.release()
 			for j := range in.jobs {
 				sp := in.spans[j.index]
-				out := m.fromMemory(j.data, sp.method, sp.usize, in.writer(sp))
+				out := m.fromMemory(j.data, sp.method, sp.usize, in.hashing(false), in.writer(sp))
 				in.out[j.index] = &out
 				in.free <- j.data
 			}
@@ -134,7 +145,7 @@ func (in *input) writer(sp span) io.Writer {
 	if in.scan == nil || sp.isFolder() {
 		return nil
 	}
-	return in.scan(sp.name)
+	return in.scan(sp.name, sp.usize)
 }
 
 // readContent inflates the data of an entry, which is next in the stream, or has
@@ -158,11 +169,11 @@ func (in *input) readContent(i int) bool {
 		if data == nil {
 			return false // a read error
 		}
-		out := in.mem.fromMemory(data, sp.method, sp.usize, in.writer(sp))
+		out := in.mem.fromMemory(data, sp.method, sp.usize, in.hashing(false), in.writer(sp))
 		in.out[i] = &out
 		return true
 	}
-	out := in.mem.fromStream(d, sp.method, sp.usize, in.concurrent, in.writer(sp))
+	out := in.mem.fromStream(d, sp.method, sp.usize, in.hashing(in.concurrent), in.writer(sp))
 	if s.err != nil {
 		return false
 	}

@@ -193,13 +193,13 @@ func (w *Written) Verify(r io.ReaderAt, size int64) (*Archive, error) {
 // Compare compares an archive that was opened with what was to be written, as
 // [Written.Verify] does.
 func (w *Written) Compare(a *Archive) error {
-	if a.size != w.size || a.sha256 != w.sha256 {
+	if a.size != w.size || a.SHA256() != w.sha256 {
 		return errors.New("the archive is not what was written: its digest differs")
 	}
 	if len(a.entries) != len(w.files) {
 		return fmt.Errorf("the archive just written has %d entries, expected %d", len(a.entries), len(w.files))
 	}
-	for i, e := range a.entries {
+	for i, e := range a.Entries() {
 		f := w.files[i]
 		if e.Name != f.name || e.Size != f.size || e.SHA256 != f.sha256 || !e.Modified.Equal(w.modified) || e.Mode != fileMode(f.name) {
 			return fmt.Errorf("the archive just written has %s (%d bytes, SHA-256 %x, %s, %s) at place %d, expected %s (%d bytes, SHA-256 %x, %s)",

@@ -13,6 +13,7 @@ package check
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -123,6 +124,9 @@ type Report struct {
 	// Subject is what was judged: a file name, a peer, a directory.
 	Subject string
 	Results []Result
+	// Omitted is how many results that passed are not in Results any more (see
+	// [Report.Compact]).
+	Omitted int
 }
 
 // Pass records that rule holds for where; found says what was seen and may be
@@ -166,6 +170,8 @@ func (r *Report) add(res Result) {
 // Append adds the results of other, prefixing their Where with prefix and ": "
 // if prefix is not empty.
 func (r *Report) Append(prefix string, other *Report) {
+	r.Omitted += other.Omitted
+	r.Results = slices.Grow(r.Results, len(other.Results))
 	for _, res := range other.Results {
 		if prefix != "" {
 			if res.Where == "" {
@@ -176,6 +182,20 @@ func (r *Report) Append(prefix string, other *Report) {
 		}
 		r.add(res)
 	}
+}
+
+// Compact forgets the results that passed, but for their number: for who has
+// thousands of reports and shows the breaches. The verdict stays the same.
+func (r *Report) Compact() {
+	var rest []Result
+	for _, res := range r.Results {
+		if res.Outcome == Passed {
+			r.Omitted++
+		} else {
+			rest = append(rest, res)
+		}
+	}
+	r.Results = rest
 }
 
 // Waive accepts every breach of the rule with this id: the results stay in the
@@ -224,7 +244,7 @@ func (r *Report) Has(id string, o Outcome) bool {
 // does not apply must not be recorded at all, or with a rule that is not an
 // Error.
 func (r *Report) OK(strict bool) bool {
-	if len(r.Results) == 0 {
+	if len(r.Results)+r.Omitted == 0 {
 		return false
 	}
 	for _, res := range r.Results {

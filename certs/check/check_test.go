@@ -179,3 +179,33 @@ func ExampleReport() {
 	// false
 	// node.zip: [root.self-signed] root-ca.crt: found another key's signature, expected its own
 }
+
+// A compact report says the same, in the number of checks too.
+func TestCompact(t *testing.T) {
+	rule := func(s check.Severity) *check.Rule { return &check.Rule{ID: "a.b", Severity: s} }
+	for what, make := range map[string]func(r *check.Report){
+		"empty":   func(*check.Report) {},
+		"passed":  func(r *check.Report) { r.Pass(rule(check.Error), "", "") },
+		"failed":  func(r *check.Report) { r.Pass(rule(check.Error), "", ""); r.Fail(rule(check.Error), "", "x", "y") },
+		"warning": func(r *check.Report) { r.Pass(rule(check.Error), "", ""); r.Fail(rule(check.Warning), "", "x", "y") },
+		"skipped": func(r *check.Report) { r.Pass(rule(check.Error), "", ""); r.Skip(rule(check.Error), "", "x") },
+		"waived": func(r *check.Report) {
+			r.Pass(rule(check.Error), "", "")
+			r.Fail(rule(check.Error), "", "x", "y")
+			r.Waive("a.b", "why")
+		},
+	} {
+		var r, whole check.Report
+		make(&r)
+		make(&whole)
+		r.Compact()
+		r.Compact()
+		var sum check.Report
+		sum.Append("", &r)
+		for _, got := range []*check.Report{&r, &sum} {
+			if got.OK(false) != whole.OK(false) || got.OK(true) != whole.OK(true) || len(got.Results)+got.Omitted != len(whole.Results) || got.Has("a.b", check.Passed) {
+				t.Errorf("%s: found %+v, expected the verdict of %+v", what, got, whole)
+			}
+		}
+	}
+}

@@ -78,7 +78,8 @@ func runBundleVerify(c *call) error {
 		return err
 	}
 	results, err := batch.Judge(c.ctx, items, batch.Options{Opener: opener, Verify: opts,
-		Done: func(done int) { bar.show("%d of %d", done, len(items)) }})
+		Compact: c.text() && !c.cli.Bool("verbose"),
+		Done:    func(done int) { bar.show("%d of %d", done, len(items)) }})
 	bar.done()
 	if err != nil {
 		return err

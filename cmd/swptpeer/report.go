@@ -190,7 +190,7 @@ func (c *call) printReport(p *printer, it item, strict, verbose bool) {
 
 // tally counts the outcomes.
 func tally(r *check.Report) string {
-	n := map[check.Outcome]int{}
+	n := map[check.Outcome]int{check.Passed: r.Omitted}
 	for _, res := range r.Results {
 		n[res.Outcome]++
 	}
@@ -290,7 +290,7 @@ func (a *app) printFailure(err error) bool {
 	}
 	what := "not everything could be checked"
 	if n := len(r.Failed(check.Error)); n > 0 {
-		what = fmt.Sprintf("%s of %d failed", plural(n, "check"), len(r.Results))
+		what = fmt.Sprintf("%s of %d failed", plural(n, "check"), len(r.Results)+r.Omitted)
 	}
 	a.err.errorLine(subject + ": " + what + "; nothing was changed")
 	var skipped []check.Result
