@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"go.step.sm/crypto/pemutil"
 	"golang.org/x/crypto/cryptobyte"
@@ -144,8 +145,18 @@ func keyBlock(file []byte) (pemBlock, error) {
 	return b, nil
 }
 
+// keyDerivations counts the keys that were derived from a password.
+var keyDerivations atomic.Int64
+
+// KeyDerivations returns how often this process has derived a key from a
+// password. With the 600,000 rounds that are written, one takes as long as a
+// hundred signatures, so it is what a command with a password takes, and no
+// command makes more than it must.
+func KeyDerivations() int64 { return keyDerivations.Load() }
+
 // decryptKeyBlock decrypts a block that inspectKeyBlock has passed.
 func decryptKeyBlock(b pemBlock, password []byte) ([]byte, error) {
+	keyDerivations.Add(1)
 	block := &pem.Block{Type: b.label, Bytes: bytes.Clone(b.der)}
 	if b.label != labelEncrypted {
 		block.Headers = headerMap(b.headers)
@@ -249,6 +260,7 @@ func EncryptPrivateKey(key crypto.Signer, password []byte) ([]byte, error) {
 	if err := checkPrivateKey(key); err != nil {
 		return nil, fmt.Errorf("private key: %w", err)
 	}
+	keyDerivations.Add(1)
 	block, err := pemutil.Serialize(key, pemutil.WithPKCS8(true), pemutil.WithPassword(password))
 	if err != nil {
 		return nil, fmt.Errorf("private key: encrypt: %w", err)
