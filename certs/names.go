@@ -247,6 +247,11 @@ func checkSerialHash(r *check.Report, rule *check.Rule, id Identity, spki []byte
 
 // unitOf returns the node type whose OU equals the attribute; zero if none does.
 func unitOf(a name.Attribute) NodeType {
+	if a.Tag == name.TagUTF8String && a.Type.Equal(name.OrganizationalUnit) {
+		if t, err := ParseUnit(a.Value); err == nil {
+			return t // as it is written
+		}
+	}
 	for t := AccountingAuthority; t <= DebtorsAgent; t++ {
 		if equalText(a, name.OrganizationalUnit, t.Unit()) {
 			return t

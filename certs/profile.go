@@ -35,7 +35,7 @@ func CheckRootFile(file []byte, at time.Time) (*Certificate, *check.Report) {
 }
 
 func checkRoot(c *Certificate, at time.Time, by crypto.PublicKey) *check.Report {
-	j := &judge{r: &check.Report{}, c: c, at: at, spki: c.RawSubjectPublicKeyInfo}
+	j := &judge{r: newReport(), c: c, at: at, spki: c.RawSubjectPublicKeyInfo}
 	p := &rootRules
 	j.everyCertificate(p)
 	checkRawName(j.r, c.RawSubject, j.spki, "subject")
@@ -84,7 +84,7 @@ func CheckIntermediate(c *Certificate, issuer *x509.Certificate, at time.Time) *
 
 // checkPeer judges a peer certificate; subject is nil if it is not known.
 func checkPeer(c *Certificate, issuer, subject *x509.Certificate, at time.Time, by crypto.PublicKey) *check.Report {
-	j := &judge{r: &check.Report{}, c: c, at: at, spki: c.RawSubjectPublicKeyInfo}
+	j := &judge{r: newReport(), c: c, at: at, spki: c.RawSubjectPublicKeyInfo}
 	p := &peerRules
 	j.everyCertificate(p)
 	id := checkRawName(j.r, c.RawSubject, nil, "subject")
@@ -140,6 +140,9 @@ func (j *judge) nameConstraints(id Identity) {
 // constrainsTo reports whether the name is the three attributes of the identity
 // and no more; then whoever is inside the subtree has this identity.
 func constrainsTo(n name.Name, id Identity) bool {
+	if got, ok := writtenIdentity(n.Raw()); ok {
+		return got == id
+	}
 	got, err := IdentityOf(n)
 	return err == nil && got == id && len(n.RDNs()) == len(nameAttributes)
 }
@@ -185,7 +188,7 @@ func CheckServer(c *Certificate, root *x509.Certificate, at time.Time) *check.Re
 }
 
 func checkServer(c *Certificate, root *x509.Certificate, at time.Time, by crypto.PublicKey) *check.Report {
-	j := &judge{r: &check.Report{}, c: c, at: at, spki: c.RawSubjectPublicKeyInfo}
+	j := &judge{r: newReport(), c: c, at: at, spki: c.RawSubjectPublicKeyInfo}
 	p := &serverRules
 	j.everyCertificate(p)
 	checkRawName(j.r, c.RawSubject, nil, "subject")

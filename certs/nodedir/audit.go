@@ -122,7 +122,8 @@ func (a *auditor) sameFile(file []byte) *certs.Certificate {
 type issued struct {
 	rel     string
 	serial  certs.Serial
-	cert    *certs.Certificate
+	cert    *certs.Certificate // nil once a peer's certificate was judged
+	kind    certs.Kind
 	sum     [sha256.Size]byte // of the file
 	row     *indexRow         // nil: none
 	checked bool              // judged already, as a peer's certificate
@@ -133,6 +134,9 @@ type auditedPeer struct {
 	*Peer
 	rel    string
 	report check.Report
+	// complete: both root-ca.crt and sub-ca.crt could be read.
+	complete   bool
+	certSubnet certs.Subnet // in peercert.crt; zero also if it cannot be read
 	// judged is the serial number of the certificate in certs/ that was judged
 	// by judging peercert.crt.
 	judged  certs.Serial

@@ -133,7 +133,7 @@ func (a *auditor) readIssuedFile(name string) (*issued, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &issued{rel: path.Join(dirCerts, name), serial: serial, cert: c, sum: sha256.Sum256(c.File)}, nil
+	return &issued{rel: path.Join(dirCerts, name), serial: serial, cert: c, kind: certs.KindOf(c.Certificate), sum: sha256.Sum256(c.File)}, nil
 }
 
 // compareRows compares each row with its certificate.
@@ -213,7 +213,7 @@ func (a *auditor) judgeIssued(c *issued) error {
 		return nil
 	case c.row != nil && c.row.Status == statusRevoked:
 		return c.cert.CheckSignatureFrom(own) // what was wrong with it is why
-	case certs.KindOf(c.cert.Certificate) == certs.KindServer:
+	case c.kind == certs.KindServer:
 		// A certificate that has ended was right in its time.
 		at := a.now
 		if at.After(c.cert.NotAfter) {
@@ -313,7 +313,7 @@ func nodeOfSubject(slashed string) string {
 func (a *auditor) checkServers() {
 	latest := make(map[string]*issued)
 	for _, c := range a.sortedIssued() {
-		if certs.KindOf(c.cert.Certificate) != certs.KindServer || c.row == nil || c.row.Status == statusRevoked {
+		if c.kind != certs.KindServer || c.row == nil || c.row.Status == statusRevoked {
 			continue
 		}
 		key := string(c.cert.RawSubjectPublicKeyInfo)
@@ -322,7 +322,7 @@ func (a *auditor) checkServers() {
 		}
 	}
 	for _, c := range a.sortedIssued() {
-		if latest[string(c.cert.RawSubjectPublicKeyInfo)] != c {
+		if c.kind != certs.KindServer || latest[string(c.cert.RawSubjectPublicKeyInfo)] != c {
 			continue
 		}
 		left := c.cert.NotAfter.Sub(a.now)

@@ -46,12 +46,12 @@ func (a *auditor) checkManifests() {
 	current := true
 	same := make([]bool, len(a.peers))
 	a.parallel(len(a.peers), func(i int) {
-		if p := a.peers[i]; p.registered() {
+		if p := a.peers[i]; p.complete {
 			same[i] = a.checkManifest(p, app)
 		}
 	})
 	for i, p := range a.peers {
-		if !p.registered() {
+		if !p.complete {
 			continue
 		}
 		registered[p.Folder] = true
@@ -72,9 +72,6 @@ func (a *auditor) checkManifests() {
 		a.repairList(list, unlisted)
 	}
 }
-
-// registered reports whether the peer has what a manifest depends on.
-func (p *auditedPeer) registered() bool { return p.SubCA != nil && p.Root != nil }
 
 // checkManifest compares one peer's manifest.
 func (a *auditor) checkManifest(p *auditedPeer, app string) bool {

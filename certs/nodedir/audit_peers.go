@@ -40,8 +40,12 @@ func (a *auditor) checkPeers() {
 		p.repairs = nil
 		if c := a.issued[p.judged]; c != nil {
 			c.checked = true
+			if c.kind != certs.KindServer {
+				c.cert = nil // as in forget
+			}
 		}
 	}
+	a.byFile = nil
 	if a.identity.Type() == certs.DebtorsAgent {
 		var ids []string
 		for _, p := range a.peers {
@@ -52,12 +56,30 @@ func (a *auditor) checkPeers() {
 	}
 }
 
+// forget keeps of the peer's certificates what later parts ask for: 10,000 peers
+// have 200 MB of them, which would be looked through again and again for what can
+// be freed.
+func (p *auditedPeer) forget(own certs.NodeType) {
+	p.complete = p.SubCA != nil && p.Root != nil
+	if p.PeerCert != nil {
+		if s, err := certs.PeerSubnet(p.PeerCert.Certificate); err == nil {
+			p.certSubnet = s
+		}
+	}
+	p.Root, p.PeerCert = nil, nil
+	if own != certs.DebtorsAgent { // whose only peer gave it its subnet
+		p.SubCA = nil
+	}
+}
+
 // auditPeer audits one folder. The reading is peerReader's; here its problems
 // are put to the rules that they breach.
 func (a *auditor) auditPeer(folder string) *auditedPeer {
 	rel := path.Join(dirPeers, folder)
 	p := &auditedPeer{Peer: &Peer{Folder: folder}, rel: rel}
 	p.report.Subject = rel
+	p.report.Results = make([]check.Result, 0, 32) // what a peer without faults gives
+	defer p.forget(a.identity.Type())
 	if _, err := certs.ParseNodeID(folder); !passFail(&p.report, ruleDirPeerName, rel, "", err, "a node id") {
 		return p
 	}

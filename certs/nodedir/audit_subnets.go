@@ -171,10 +171,7 @@ func (a *auditor) checkSubnetsOnce() {
 		if !p.Subnet.IsZero() {
 			claims = append(claims, claim{p.Subnet.String(), p.Folder, p.file(peerSubnet)})
 		}
-		if p.PeerCert == nil {
-			continue
-		}
-		if s, err := certs.PeerSubnet(p.PeerCert.Certificate); err == nil && !s.IsZero() {
+		if s := p.certSubnet; !s.IsZero() {
 			claims = append(claims, claim{s.String(), p.Folder, p.file(peerPeerCert)})
 		}
 	}
