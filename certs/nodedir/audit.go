@@ -101,11 +101,13 @@ type auditor struct {
 	repairs     []repair
 	rowFailures map[*check.Rule]int // see failRow
 
-	rows    []indexRow
-	issued  map[certs.Serial]*issued                 // certs/, as far as it can be read
-	byFile  map[[sha256.Size]byte]*certs.Certificate // the same, by the SHA-256 of the file
-	peers   []*auditedPeer
-	subnets map[string]string // subnet given → node id, as db/subnets says
+	rows   []indexRow
+	issued map[certs.Serial]*issued                 // certs/, as far as it can be read
+	byFile map[[sha256.Size]byte]*certs.Certificate // the same, by the SHA-256 of the file
+	peers  []*auditedPeer
+	// ownSubnet is the line of creditors-subnet.txt, or "".
+	ownSubnet string
+	subnets   map[string]string // subnet given → node id, as db/subnets says
 }
 
 // sameFile returns the certificate in certs/ whose file has this content: what is

@@ -22,6 +22,9 @@ func (a *auditor) checkPeers() {
 		a.report.Fail(ruleDirPeerFolder, dirPeers, err.Error(), "a folder that can be read")
 		return
 	}
+	if a.identity.Type() == certs.CreditorsAgent {
+		a.ownSubnet, _ = a.readLine(fileCreditorsSubnet) // checkOwnSubnets says what is wrong with it
+	}
 	a.peers = make([]*auditedPeer, len(folders))
 	a.parallel(len(folders), func(i int) { a.peers[i] = a.auditPeer(folders[i]) })
 	if a.ctx.Err() != nil {
@@ -234,8 +237,8 @@ func (a *auditor) checkPeerSubnets(p *auditedPeer, r *peerReader) {
 		if err == nil && in != p.MasqSubnet {
 			err = fmt.Errorf("the subnet %s, and %s has %s", p.MasqSubnet, peerSubCA, subnetFound(in))
 		}
-		if line, lerr := a.readLine(fileCreditorsSubnet); err == nil && lerr == nil && len(line) != in.Digits() {
-			err = fmt.Errorf("%s of %d digits, and %s in %s", in, in.Digits(), line, fileCreditorsSubnet)
+		if own := a.ownSubnet; err == nil && own != "" && len(own) != in.Digits() {
+			err = fmt.Errorf("%s of %d digits, and %s in %s", in, in.Digits(), own, fileCreditorsSubnet)
 		}
 		passFail(&p.report, ruleDirPeerMasqSubnet, p.file(peerMasqSubnet), in.String(), err, "one subnet, as wide as this node's own")
 	}

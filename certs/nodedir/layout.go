@@ -89,7 +89,12 @@ func (d *Dir) file(rel string) string { return filepath.Join(d.path, filepath.Fr
 // readFile reads a whole regular file of at most limit bytes. The error names
 // the file; a missing one is fs.ErrNotExist.
 func (d *Dir) readFile(rel string, limit int64) ([]byte, error) {
-	return readBounded(d.file(rel), limit)
+	path := d.file(rel)
+	data, err := readPlain(path, limit, false)
+	if other := (*notRegularError)(nil); errors.As(err, &other) && other.mode&fs.ModeSymlink != 0 {
+		return readBounded(path, limit)
+	}
+	return data, err
 }
 
 // readBounded reads a whole regular file, or a link to one, of at most limit
