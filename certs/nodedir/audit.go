@@ -125,6 +125,7 @@ type issued struct {
 	rel     string
 	serial  certs.Serial
 	cert    *certs.Certificate // nil once a peer's certificate was judged
+	gives   *claim             // the subnet that it gives; nil if it gives none
 	kind    certs.Kind
 	sum     [sha256.Size]byte // of the file
 	row     *indexRow         // nil: none

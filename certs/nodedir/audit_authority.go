@@ -133,7 +133,11 @@ func (a *auditor) readIssuedFile(name string) (*issued, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &issued{rel: path.Join(dirCerts, name), serial: serial, cert: c, kind: certs.KindOf(c.Certificate), sum: sha256.Sum256(c.File)}, nil
+	is := &issued{rel: path.Join(dirCerts, name), serial: serial, cert: c, kind: certs.KindOf(c.Certificate), sum: sha256.Sum256(c.File)}
+	if gives, ok := certificateClaim(c, is.rel); ok {
+		is.gives = &gives
+	}
+	return is, nil
 }
 
 // compareRows compares each row with its certificate.

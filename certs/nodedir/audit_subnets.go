@@ -223,8 +223,8 @@ func (a *auditor) checkSubnetsUsed() {
 		}
 	}
 	for _, c := range a.sortedIssued() {
-		if claim, ok := certificateClaim(c.cert, c.rel); ok {
-			demand(claim.subnet, c.rel+" gives it to "+claim.node)
+		if c.gives != nil {
+			demand(c.gives.subnet, c.rel+" gives it to "+c.gives.node)
 		}
 	}
 	all := true
