@@ -52,17 +52,41 @@ type view struct {
 	*Dir
 	now    time.Time // the moment of the change, the same for all of it
 	locked bool      // this view is the one that will be written from
-	issued *record   // db/index, once it is read
+	text   []byte    // of db/index, once it is read
+	issued *record   // what it says, once it is judged
+}
+
+// indexText is read once for a view.
+func (v *view) indexText() ([]byte, error) {
+	if v.text == nil {
+		text, err := v.Dir.indexText()
+		if err != nil {
+			return nil, err
+		}
+		v.text = text
+	}
+	return v.text, nil
+}
+
+// issuedToNode is that of Dir.
+func (v *view) issuedToNode(id string) ([]indexRow, error) {
+	text, err := v.indexText()
+	if err != nil {
+		return nil, err
+	}
+	return v.issuedIn(text, id)
 }
 
 // record returns what db/index says.
 func (v *view) record() (*record, error) {
 	if v.issued == nil {
-		r, err := v.readRecord()
+		text, err := v.indexText()
 		if err != nil {
 			return nil, err
 		}
-		v.issued = r
+		if v.issued, err = v.newRecord(text); err != nil {
+			return nil, err
+		}
 	}
 	return v.issued, nil
 }

@@ -29,10 +29,15 @@ import (
 // stand in the value of one. So a row counts unless its certificate is there and
 // is another node's.
 func (d *Dir) issuedToNode(id string) ([]indexRow, error) {
-	data, err := d.indexText()
+	text, err := d.indexText()
 	if err != nil {
 		return nil, err
 	}
+	return d.issuedIn(text, id)
+}
+
+// issuedIn is issuedToNode in the text of db/index.
+func (d *Dir) issuedIn(data []byte, id string) ([]indexRow, error) {
 	var rows []indexRow
 	want := []byte("/serialNumber=" + id)
 	for at := 0; ; {

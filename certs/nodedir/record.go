@@ -118,13 +118,18 @@ var subjectHeads = func() (heads [certs.DebtorsAgent + 1]subjectHead) {
 	return heads
 }()
 
-// readRecord reads db/index. A row that OpenSSL would refuse, and one that does
-// not say which certificate it stands for or whose that is, is an error.
+// readRecord reads db/index.
 func (d *Dir) readRecord() (*record, error) {
 	text, err := d.indexText()
 	if err != nil {
 		return nil, err
 	}
+	return d.newRecord(text)
+}
+
+// newRecord judges the text of db/index. A row that OpenSSL would refuse, and one
+// that does not say which certificate it stands for or whose that is, is an error.
+func (d *Dir) newRecord(text []byte) (*record, error) {
 	first, err := certs.SerialOf(d.root.Certificate)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", d.file(fileRootCert), err)
@@ -200,28 +205,32 @@ func closeRow(row []byte) (serial, subject []byte, err error) {
 }
 
 // quickRow takes the serial number and the subject out of a row as it is written
-// by OpenSSL and by us; false if it has to be looked at closely.
+// by OpenSSL and by us, for a node; false if it has to be looked at closely.
 func quickRow(row []byte) (serial, subject []byte, ok bool) {
-	var fields [6][]byte
-	rest := row
-	for i := range fields[:5] {
-		tab := bytes.IndexByte(rest, '\t')
-		if tab < 0 {
-			return nil, nil, false
-		}
-		fields[i], rest = rest[:tab], rest[tab+1:]
-	}
-	fields[5] = rest
-	if len(row) > maxIndexRow || string(fields[0]) != "V" && string(fields[0]) != "E" || !isQuickTime(fields[1]) || len(fields[2]) > 0 || string(fields[4]) != "unknown" {
+	if len(row) > maxIndexRow || len(row) < 2 || row[0] != statusValid && row[0] != statusExpired || row[1] != '\t' {
 		return nil, nil, false
 	}
-	for _, c := range fields[5] {
-		if c < ' ' || c > '~' {
-			return nil, nil, false
-		}
+	expires, rest, ok := bytes.Cut(row[2:], tabTab)
+	if !ok || !isQuickTime(expires) {
+		return nil, nil, false
 	}
-	return fields[3], fields[5], len(fields[5]) > 0 && fields[5][0] == '/'
+	tab := bytes.IndexByte(rest, '\t')
+	if tab < 0 {
+		return nil, nil, false
+	}
+	serial, rest = rest[:tab], rest[tab:]
+	if subject, ok = bytes.CutPrefix(rest, unknownFile); !ok {
+		return nil, nil, false
+	}
+	t, id, ok := nodeOf(subject)
+	return serial, subject, ok && len(subject) == len(subjectHeads[t].text)+len(id)
 }
+
+// What stands before and after the serial number of a row that is not revoked.
+var (
+	tabTab      = []byte("\t\t")
+	unknownFile = []byte("\tunknown\t")
+)
 
 // isQuickTime reports whether it is YYMMDDHHMMSSZ or YYYYMMDDHHMMSSZ without a
 // number that is never right.

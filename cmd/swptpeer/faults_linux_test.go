@@ -215,7 +215,7 @@ func faultCases() []faultCase {
 			args: "peer set 9713c1a6b9b52ce34697c159b56ecfb0 --queues 3 --dir {}/node",
 		},
 		{
-			name: "taking back a change that failed",
+			name: "taking back an interrupted change that failed",
 			prepare: func(t *testing.T, work string) {
 				// Its row is written, and not synced.
 				interrupted(t, work, "fsync", "/db/index>")
