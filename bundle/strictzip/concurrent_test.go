@@ -276,7 +276,12 @@ func TestWriteEndsEarly(t *testing.T) {
 					if w != nil || !errors.Is(err, errStop) {
 						t.Fatalf("found %v, expected %v", err, errStop)
 					}
-					if after := runtime.NumGoroutine(); after > before || e.opened.Load() != 0 {
+					after := runtime.NumGoroutine()
+					for wait := 0; after > before && wait < 1000; wait++ { // one that is done takes a moment to be gone
+						time.Sleep(time.Millisecond)
+						after = runtime.NumGoroutine()
+					}
+					if after > before || e.opened.Load() != 0 {
 						t.Errorf("%d goroutines where there were %d, %d files open", after, before, e.opened.Load())
 					}
 					if read := e.read.Load(); read > 40<<20 {

@@ -116,7 +116,9 @@ func (in *input) startWorkers(n int) {
 				sp := in.spans[j.index]
 				out := m.fromMemory(j.data, sp.method, sp.usize, in.hashing(false), in.writer(sp))
 				in.out[j.index] = &out
-				in.free <- j.data
+				if in.fixed == nil {
+					in.free <- j.data
+				}
 			}
 		})
 	}
@@ -157,6 +159,15 @@ func (in *input) readContent(i int) bool {
 	}
 	d := &dataReader{s: s, n: sp.csize}
 	switch {
+	case in.fixed != nil:
+		data := in.fixed[sp.dataOff : sp.dataOff+sp.csize]
+		if in.jobs != nil {
+			in.jobs <- job{i, data}
+			return true
+		}
+		out := in.mem.fromMemory(data, sp.method, sp.usize, in.hashing(false), in.writer(sp))
+		in.out[i] = &out
+		return true
 	case in.jobs != nil && sp.csize <= maxJob:
 		data := slices.Grow((<-in.free)[:0], int(sp.csize))[:sp.csize]
 		if _, err := io.ReadFull(d, data); err != nil {
