@@ -184,13 +184,18 @@ func (c *call) openDir() (*nodedir.Dir, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, w := range d.Warnings() {
-		c.err.warningLine(w)
-	}
+	c.warn(d)
 	if d.Pending() && !c.quiet {
 		c.err.warningLine("an earlier change was interrupted; the next command that changes the directory completes it")
 	}
 	return d, nil
+}
+
+// warn says what is to be known of a directory: that others can read its key.
+func (c *call) warn(d *nodedir.Dir) {
+	for _, w := range d.Warnings() {
+		c.err.warningLine(w)
+	}
 }
 
 // note prints something on standard error that is worth knowing.

@@ -327,7 +327,7 @@ func (c *call) ownRoot() (*x509.Certificate, error) {
 		}
 		return cert.Certificate, nil
 	}
-	d, err := nodedir.Open(c.dir(), c.options())
+	d, err := c.openDir()
 	if errors.Is(err, nodedir.ErrNotNode) {
 		return nil, nil
 	}

@@ -52,9 +52,13 @@ func initCommand() *command {
 
 func runInit(c *call) error {
 	req, err := c.initRequest()
+	if req != nil {
+		defer clear(req.AdoptKey)
+	}
 	if err != nil {
 		return err
 	}
+	defer c.initPasswords(req)()
 	res, err := nodedir.Init(c.ctx, c.dir(), *req, c.options(), c.change(nil, false))
 	if err != nil {
 		return err
@@ -107,23 +111,24 @@ func (c *call) initRequest() (*nodedir.InitRequest, error) {
 		}
 		req.AdoptKey = data
 	}
-	c.initPasswords(req)
 	return req, c.askInit(req)
 }
 
 // initPasswords says where passwords come from. The ordinary sources give the
 // password of the key that is there, and of one that is made. A key that is
-// adopted keeps its password unless another one is given.
-func (c *call) initPasswords(req *nodedir.InitRequest) {
+// adopted keeps its password unless another one is given. What is kept for that is
+// wiped by forget.
+func (c *call) initPasswords(req *nodedir.InitRequest) (forget func()) {
 	const what = "the root key"
+	var old []byte
 	req.Password = func() ([]byte, error) { return c.password.read(what) }
 	switch {
 	case c.newPassword.flag != "":
 		req.NewPassword = func() ([]byte, error) { return c.newPassword.readNew(what) }
 		req.Reencrypt = req.AdoptKey != nil
 	case req.AdoptKey != nil:
-		var old []byte
 		req.Password = func() ([]byte, error) {
+			clear(old)
 			var err error
 			old, err = c.password.read("the key that is adopted")
 			return slices.Clone(old), err // the library clears what it is given
@@ -137,6 +142,7 @@ func (c *call) initPasswords(req *nodedir.InitRequest) {
 	default:
 		req.NewPassword = func() ([]byte, error) { return c.password.readNew(what) }
 	}
+	return func() { clear(old) }
 }
 
 // askInit asks for what the flags did not say and the directory does not say
@@ -196,6 +202,7 @@ func missing(err error, flag string) error {
 
 func (c *call) showInit(res *nodedir.InitResult) error {
 	d := res.Dir
+	c.warn(d)
 	if !c.text() {
 		return c.emit(struct {
 			document
@@ -258,11 +265,11 @@ func makeKey(c *call) error {
 		return err
 	}
 	f, err := createNew(path, 0o600)
-	if err != nil {
-		return err
+	if err == nil {
+		err = finish(f, data)
 	}
-	if err := finish(f, data); err != nil {
-		return err
+	if err != nil {
+		return withHint(err, "no key was made; remove the cause, then run the command again")
 	}
 	c.did("the key "+path+" is made", "\"swptpeer key public --key "+path+"\" opens it")
 	forms, err := formsOf(key.Public())

@@ -95,7 +95,7 @@ func runKeyPublic(c *call) error {
 // publicKey is that of the root certificate, or of the key if there is none.
 func (c *call) publicKey() (crypto.PublicKey, error) {
 	if c.cli.String("key") == "" {
-		d, err := nodedir.Open(c.dir(), c.options())
+		d, err := c.openDir()
 		if err == nil {
 			return d.Root().PublicKey, nil
 		}

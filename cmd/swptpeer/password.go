@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/swaptacular/swptpeer/certs"
 )
 
 // Where passwords come from (command line specification, "Passwords"): a file,
@@ -221,10 +223,17 @@ func checkNewPassword(password []byte) error {
 	return nil
 }
 
+// secretRoom is for what may be secret, in bytes: a password, a key file. It is
+// read into one buffer, because what a growing one leaves behind is not wiped.
+const secretRoom = certs.MaxKeyFile + bytes.MinRead
+
 // readLimited reads all of r, and refuses more than limit bytes.
 func readLimited(r io.Reader, name string, limit int64) ([]byte, error) {
-	data, err := io.ReadAll(io.LimitReader(r, limit+1))
+	buf := bytes.NewBuffer(make([]byte, 0, secretRoom))
+	_, err := buf.ReadFrom(io.LimitReader(r, limit+1))
+	data := buf.Bytes()
 	if err != nil {
+		clear(data)
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	if int64(len(data)) > limit {

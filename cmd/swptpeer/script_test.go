@@ -43,7 +43,16 @@ func TestMain(m *testing.M) {
 		if os.Getenv("SWPTPEER_TEST_TRACED") != "" && os.Geteuid() != 0 {
 			sys.keepMemory = func() {}
 		}
+		// Nor could a process look into its own memory.
+		if os.Getenv("SWPTPEER_TEST_SCAN") != "" {
+			sys.keepMemory = func() {}
+		}
 		code := runAsProcess(sys, append([]string{startedAs}, os.Args[1:]...))
+		if order := os.Getenv("SWPTPEER_TEST_SCAN"); order != "" {
+			if err := scanMemory(order); err != nil {
+				panic(err)
+			}
+		}
 		// The most memory that it took: what the kernel tells a parent counts
 		// the parent's own, from before the exec.
 		if name := os.Getenv("SWPTPEER_TEST_MEMORY"); name != "" {

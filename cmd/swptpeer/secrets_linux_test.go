@@ -2,11 +2,13 @@ package main
 
 import (
 	"bytes"
+	"crypto"
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/pem"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math/big"
@@ -53,13 +55,19 @@ func checkSecrets(t *testing.T, root string, problem func(string)) {
 // might come out: lines of PEM, numbers in hex, decimal and base64.
 func secretsOf(t *testing.T, files ...string) map[string]string {
 	t.Helper()
-	out := map[string]string{"the old password": oldPassword, "the new password": newPassword}
+	out := map[string]string{"the old password": oldPassword, "the new password": newPassword, "the wrong password": wrongPassword}
 	for _, file := range files {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		key, err := certs.ParsePrivateKey(data, func() ([]byte, error) { return []byte(oldPassword), nil })
+		var key crypto.Signer
+		for _, password := range []string{oldPassword, newPassword, wrongPassword} {
+			key, err = certs.ParsePrivateKey(data, func() ([]byte, error) { return []byte(password), nil })
+			if !errors.Is(err, certs.ErrWrongPassword) {
+				break
+			}
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,6 +106,20 @@ func secretsOf(t *testing.T, files ...string) map[string]string {
 	return out
 }
 
+// wrongPassword opens none of the keys that are there when a test begins.
+const wrongPassword = newPassword + "x"
+
+// keyFiles are the files below a folder that have a private key in them.
+func keyFiles(t *testing.T, root string) (names []string) {
+	t.Helper()
+	for name, text := range readFiles(t, root) {
+		if strings.Contains(text, "PRIVATE KEY-----") {
+			names = append(names, filepath.Join(root, name))
+		}
+	}
+	return names
+}
+
 // TestNoSecretGetsOut greps everything that every command prints and writes for
 // the root key and the passwords: text, JSON, --dry-run, refusals, failures, and
 // the files, with those that a kill left.
@@ -114,6 +136,28 @@ func TestNoSecretGetsOut(t *testing.T) {
 	if len(secrets) < 100 {
 		t.Fatalf("found only %d secrets to look for", len(secrets))
 	}
+	// Keys that a command makes, or encrypts anew, are secrets from then on, and
+	// of its own output, too.
+	known := map[string]bool{}
+	made := 0
+	collect := func() {
+		for _, name := range keyFiles(t, work) {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if known[string(data)] {
+				continue
+			}
+			known[string(data)] = true
+			made++
+			for what, secret := range secretsOf(t, name) {
+				secrets[fmt.Sprintf("%s (%d)", what, made)] = secret
+			}
+		}
+	}
+	collect()
+	before := made
 	looked := 0
 	look := func(where, text string) {
 		looked++
@@ -138,6 +182,7 @@ func TestNoSecretGetsOut(t *testing.T) {
 	const peer = "9713c1a6b9b52ce34697c159b56ecfb0"
 	commands := []string{
 		"init --dir {}/new --type aa --prefix 1234abcd --server stomp.example.com:1234 --key " + rootKey,
+		"init --dir {}/made --type da --server stomp.example.com:1234",
 		"init --dir {}/new2 --type ca --server stomp.example.com:1234 --key {}/server.key",
 		"init --dir {}/node",
 		"key public --dir {}/node", "key public --key " + rootKey, "key public --key {}/server.key --openssh",
@@ -164,11 +209,12 @@ func TestNoSecretGetsOut(t *testing.T) {
 		for _, more := range []string{"--dry-run", "--format json", "--format sarif", ""} {
 			args := append(words(c, work), strings.Fields(more)...)
 			for _, env := range [][]string{
-				{"SWPTPEER_PASSWORD=" + newPassword + "x"}, // wrong
+				{"SWPTPEER_PASSWORD=" + wrongPassword},
 				{"SWPTPEER_PASSWORD=" + oldPassword, "SWPTPEER_NEW_PASSWORD=" + newPassword},
 			} {
 				status, text := inProcess(referenceTime, env, args...)
 				ran[status]++
+				collect()
 				look(strings.Join(args, " "), text)
 			}
 		}
@@ -176,6 +222,10 @@ func TestNoSecretGetsOut(t *testing.T) {
 	}
 	if ran[statusDone] < 30 || ran[statusFailed] < 10 || ran[statusIO] < 10 || ran[statusUsage] < 10 {
 		t.Errorf("exit statuses %v: too few of a kind to mean anything", ran)
+	}
+	// By init, csr create and key passwd.
+	if made-before < 3 {
+		t.Errorf("found %d key files that were made, expected some", made-before)
 	}
 	t.Logf("%d outputs and files looked at for %d secrets; exit statuses %v", looked, len(secrets), ran)
 }
