@@ -286,28 +286,45 @@ func FuzzParse(f *testing.F) {
 	f.Fuzz(func(t *testing.T, der []byte) {
 		if c, err := ParseCertificate(der); err == nil {
 			HasUniqueIdentifiers(c)
+			parts := partsOf(t, der)
 			// What is outside of the signed part is the algorithm, which is inside,
 			// too, and the signature.
-			root := read(t, der, "")
-			if len(root.parts) != 3 || !bytes.Equal(root.parts[1].write("none", nil), root.parts[0].algorithm()) || len(c.Signature) != len(root.parts[2].value)-1 {
+			if len(parts) != 3 || !bytes.Equal(parts[0], c.RawTBSCertificate) || !bytes.Contains(parts[0], parts[1]) || len(c.Signature) != len(parts[2])-headerOf(parts[2])-1 {
 				t.Fatal("there is something in it that nobody has signed")
 			}
 		}
 		if r, err := ParseRequest(der); err == nil {
-			root := read(t, der, "")
-			if len(root.parts) != 3 || len(r.Signature) != len(root.parts[2].value)-1 {
+			parts := partsOf(t, der)
+			if len(parts) != 3 || !bytes.Equal(parts[0], r.RawTBSCertificateRequest) || len(r.Signature) != len(parts[2])-headerOf(parts[2])-1 {
 				t.Fatal("there is something in it that nobody has signed")
 			}
 		}
 	})
 }
 
-// algorithm is the algorithm in what is signed of a certificate.
-func (e *element) algorithm() []byte {
-	for _, p := range e.parts {
-		if p.tag == cbasn1.SEQUENCE {
-			return p.write("none", nil)
-		}
+// partsOf is the elements of a SEQUENCE, as they stand.
+func partsOf(t *testing.T, der []byte) [][]byte {
+	t.Helper()
+	in, outer := cryptobyte.String(der), cryptobyte.String(nil)
+	if !in.ReadASN1(&outer, cbasn1.SEQUENCE) || !in.Empty() {
+		t.Fatal("not one SEQUENCE")
 	}
-	return nil
+	var parts [][]byte
+	for !outer.Empty() {
+		var part cryptobyte.String
+		var tag cbasn1.Tag
+		if !outer.ReadAnyASN1Element(&part, &tag) {
+			t.Fatal("something that is no element")
+		}
+		parts = append(parts, part)
+	}
+	return parts
+}
+
+// headerOf is the length of an element's tag and length.
+func headerOf(element []byte) int {
+	if element[1] < 0x80 {
+		return 2
+	}
+	return 2 + int(element[1]&0x7f)
 }
