@@ -47,13 +47,15 @@ func (p *Plan) note(text string) { p.Notes = append(p.Notes, text) }
 
 // view is the directory as it is when a plan is made: planners read through it.
 // There is a fresh view for each planning, because the first is made without
-// the lock. Nothing may be remembered from one view to the next.
+// the lock. Nothing may be remembered from one view to the next, but what
+// db/index means while it is the same, byte for byte.
 type view struct {
 	*Dir
 	now    time.Time // the moment of the change, the same for all of it
 	locked bool      // this view is the one that will be written from
 	text   []byte    // of db/index, once it is read
 	issued *record   // what it says, once it is judged
+	before *record   // what it said to the plan that was shown; nil: not asked for
 }
 
 // indexText is read once for a view.
@@ -84,7 +86,9 @@ func (v *view) record() (*record, error) {
 		if err != nil {
 			return nil, err
 		}
-		if v.issued, err = v.newRecord(text); err != nil {
+		if b := v.before; b != nil && b.alone && bytes.Equal(b.text, text) {
+			v.issued = b
+		} else if v.issued, err = v.newRecord(text); err != nil {
 			return nil, err
 		}
 	}
@@ -110,6 +114,8 @@ type draft struct {
 	// empty, and no CreateTree is filled); with the signer it is for real. It
 	// writes nothing itself.
 	build func(tx *durable.Tx, s *signer) error
+	// record is what db/index said, if the planner asked.
+	record *record
 	// after, if not nil, is called once, still under the lock, when everything
 	// is on the disk. It makes what lies outside the directory appear.
 	after func() error
@@ -203,7 +209,7 @@ func (d *Dir) planUnlocked(ctx context.Context, plan func(*view) (*draft, error)
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		dr, err := d.plan(plan, false)
+		dr, err := d.plan(plan, false, nil)
 		if err == nil {
 			if d.Pending() {
 				dr.note("an interrupted change is in the directory and will be completed or cleaned up first")
@@ -218,11 +224,13 @@ func (d *Dir) planUnlocked(ctx context.Context, plan func(*view) (*draft, error)
 }
 
 // plan makes one plan from a fresh view, and lists what it would change.
-func (d *Dir) plan(plan func(*view) (*draft, error), locked bool) (*draft, error) {
-	dr, err := plan(&view{Dir: d, now: d.opts.Now(), locked: locked})
+func (d *Dir) plan(plan func(*view) (*draft, error), locked bool, before *record) (*draft, error) {
+	v := &view{Dir: d, now: d.opts.Now(), locked: locked, before: before}
+	dr, err := plan(v)
 	if err != nil {
 		return nil, err
 	}
+	dr.record = v.issued
 	if dr.Nothing {
 		return dr, nil
 	}
@@ -239,7 +247,7 @@ func (d *Dir) carryOut(ctx context.Context, plan func(*view) (*draft, error), sh
 	if err := d.sameNode(); err != nil {
 		return nil, err
 	}
-	dr, err := d.plan(plan, true)
+	dr, err := d.plan(plan, true, shown.record)
 	if err != nil {
 		return nil, err
 	}

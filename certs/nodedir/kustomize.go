@@ -323,7 +323,7 @@ func insertPeer(data []byte, id string) (changed []byte, ok bool) {
 	if l := parsePeersList(data[:at]); !l.plain || l.missing {
 		return nil, false
 	}
-	insert := -1
+	insert, want := -1, []byte(id)
 	var last []byte
 	for rest := data[at:]; len(rest) > 0; {
 		end := bytes.IndexByte(rest, '\n')
@@ -334,16 +334,20 @@ func insertPeer(data []byte, id string) (changed []byte, ok bool) {
 		if len(entry) != 8 && len(entry) != 32 || bytes.Compare(entry, last) <= 0 {
 			return nil, false
 		}
+		bad := byte(0)
 		for _, c := range entry {
-			if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-				return nil, false
-			}
+			bad |= notIDDigit[c]
 		}
-		switch order := strings.Compare(id, string(entry)); {
-		case order == 0:
-			return data, true
-		case order < 0 && insert < 0:
-			insert = len(data) - len(rest)
+		if bad != 0 {
+			return nil, false
+		}
+		if insert < 0 {
+			switch order := bytes.Compare(want, entry); {
+			case order == 0:
+				return data, true
+			case order < 0:
+				insert = len(data) - len(rest)
+			}
 		}
 		last, rest = entry, rest[end+1:]
 	}
@@ -355,6 +359,17 @@ func insertPeer(data []byte, id string) (changed []byte, ok bool) {
 	}
 	return slices.Concat(data[:insert], []byte("- "+id+"/\n"), data[insert:]), true
 }
+
+// notIDDigit is 1 for every byte that is no digit of a node id.
+var notIDDigit = func() (table [256]byte) {
+	for c := range table {
+		table[c] = 1
+	}
+	for _, c := range []byte("0123456789abcdef") {
+		table[c] = 0
+	}
+	return table
+}()
 
 // isPlaceholder recognises the file that the existing tool ships for a node
 // without peers: a dummy generator, there only because a Kustomize file must

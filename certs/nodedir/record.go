@@ -82,6 +82,8 @@ func (k serialKey) next() serialKey {
 type record struct {
 	dir  *Dir
 	text []byte
+	// alone: nothing but the text and the root certificate was looked at.
+	alone bool
 	// unbroken: the serial numbers of the rows count up from the root
 	// certificate's, in order, and the next one is next.
 	unbroken bool
@@ -134,7 +136,7 @@ func (d *Dir) newRecord(text []byte) (*record, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", d.file(fileRootCert), err)
 	}
-	r := &record{dir: d, text: text, unbroken: true}
+	r := &record{dir: d, text: text, alone: true, unbroken: true}
 	r.next, _ = serialKeyOf(first.String())
 	err = r.rows(func(line int, serial, subject []byte) error {
 		key, ok := serialKeyOf(serial)
@@ -146,6 +148,7 @@ func (d *Dir) newRecord(text []byte) (*record, error) {
 		r.next = r.next.next()
 		t, id, ok := nodeOf(subject)
 		if !ok {
+			r.alone = false
 			return d.checkSubject(serial, subject)
 		}
 		r.count[t]++
