@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/urfave/cli/v2"
 )
@@ -198,18 +199,20 @@ const neverAnArgument = "a password is never an argument: give it with --passwor
 var (
 	// secretFlags are the names of flags that other programs take a password
 	// in, the short ones also without anything between: -pPASSWORD.
-	secretFlags = regexp.MustCompile(`(?i)^--?(new-?|old-?)?pass|^--?pw|^-p`)
+	secretFlags = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?i)^--?(new-?|old-?)?pass|^--?pw|^-p`) })
 	// secretWords are those in which nothing but the name can be.
-	secretWords = regexp.MustCompile(`(?i)^--?((new-?|old-?)?pass(wd|word|phrase|in|out)?(-(file|fd|stdin|env))?|pwd?|p)$`)
+	secretWords = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`(?i)^--?((new-?|old-?)?pass(wd|word|phrase|in|out)?(-(file|fd|stdin|env))?|pwd?|p)$`)
+	})
 )
 
 // secretive reports a flag whose value may be a password.
-func (t token) secretive() bool { return secretFlags.MatchString(t.text) }
+func (t token) secretive() bool { return secretFlags().MatchString(t.text) }
 
 // shown is the flag as it stood, without its value.
 func (t token) shown() string {
 	name, _, _ := strings.Cut(t.text, "=")
-	if found := secretFlags.FindString(name); found != "" && !secretWords.MatchString(name) {
+	if found := secretFlags().FindString(name); found != "" && !secretWords().MatchString(name) {
 		return found + "… (the rest is not shown)"
 	}
 	return name

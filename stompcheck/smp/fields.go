@@ -6,6 +6,7 @@ import (
 	"math"
 	"regexp"
 	"strconv"
+	"sync"
 	"time"
 	"unicode/utf8"
 )
@@ -80,10 +81,11 @@ func ascii(least, most int) kind {
 	}
 }
 
+// matching compiles the expression when it is needed: most commands never do.
 func matching(re string) kind {
-	r := regexp.MustCompile(re)
+	r := sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(re) })
 	return func(v value) string {
-		if v.kind != isString || !r.MatchString(v.text) {
+		if v.kind != isString || !r().MatchString(v.text) {
 			return fmt.Sprintf("found %s, expected a string that matches %s", show(v), re)
 		}
 		return ""

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // checkDefinitions finds keys and tables that are defined more than once, in a
@@ -238,14 +239,14 @@ func (d *definitions) inline() error {
 
 // yearZero matches a date of a year that RFC 3339 has and Python's datetime has
 // not: the servers in the field refuse the file.
-var yearZero = regexp.MustCompile(`^0000-\d\d-\d\d`)
+var yearZero = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^0000-\d\d-\d\d`) })
 
 // offset matches the offset at the end of a time (RFC 3339, section 5.6).
-var offset = regexp.MustCompile(`\d[+-](\d\d):(\d\d)$`)
+var offset = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\d[+-](\d\d):(\d\d)$`) })
 
 // offsetInRange reports whether the offset of a time, if there is one, is one
 // that RFC 3339 knows; package time takes 24 hours and 60 minutes, too.
 func offsetInRange(word []byte) bool {
-	m := offset.FindSubmatch(word)
+	m := offset().FindSubmatch(word)
 	return m == nil || string(m[1]) <= "23" && string(m[2]) <= "59"
 }

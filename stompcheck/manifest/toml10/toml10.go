@@ -23,6 +23,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/BurntSushi/toml"
@@ -134,7 +135,7 @@ func limitNesting(data []byte) error {
 }
 
 // timeWithoutSeconds matches a token of the form HH:MM, alone or after a date.
-var timeWithoutSeconds = regexp.MustCompile(`(^|[Tt])\d\d:\d\d($|[^:])`)
+var timeWithoutSeconds = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(^|[Tt])\d\d:\d\d($|[^:])`) })
 
 // refuse11 finds what TOML 1.1 added to 1.0, in a document that the parser took.
 func refuse11(data []byte) error {
@@ -158,13 +159,13 @@ func refuse11(data []byte) error {
 			}
 			continue
 		case word:
-			if timeWithoutSeconds.Match(t.text) {
+			if timeWithoutSeconds().Match(t.text) {
 				return &Error{t.line, "a time has no seconds, which TOML 1.0 does not allow"}
 			}
 			if !offsetInRange(t.text) {
 				return &Error{t.line, "the offset of a time is more than 23:59"}
 			}
-			if yearZero.Match(t.text) {
+			if yearZero().Match(t.text) {
 				return &Error{t.line, "a date is of the year 0000, which not all readers have"}
 			}
 		case basic:
