@@ -11,7 +11,7 @@
 // terminal, terminal.go asks, silence.go asks without echo, password.go finds
 // passwords, files.go and trust.go read what the operator names, output.go writes
 // JSON, report.go and formats.go print verdicts, help.go and completion.go
-// describe the command itself. Each other file is a group of commands; aliases.go
+// describe the command itself, collect.go says when garbage is collected. Each other file is a group of commands; aliases.go
 // has the names of the scripts that this command replaces.
 package main
 
@@ -39,6 +39,7 @@ func main() { os.Exit(runAsProcess(hostSystem(), os.Args)) }
 // command through it, too.
 func runAsProcess(sys system, args []string) int {
 	sys.keepMemory()
+	collectLater()
 	// net/http writes to it what a web server sends unasked, past the rules of
 	// tui.go. Nothing else here does.
 	log.SetOutput(io.Discard)
