@@ -24,7 +24,9 @@ func keyCommands() *command {
 			"  --password-stdin       standard input\n" +
 			"  SWPTPEER_PASSWORD      the environment\n" +
 			"  a prompt               if there is a terminal\n\n" +
-			"Two flags at once are refused; a flag goes before the environment. A password is never an argument.",
+			"Two flags at once are refused; a flag goes before the environment. A password is never an argument.\n\n" +
+			"Opening the key takes some tenths of a second, on purpose: that is what each guess costs a thief. A command opens it " +
+			"once, whatever it signs, and a command that signs nothing does not open it.",
 		examples: []string{"swptpeer key public --fingerprint", "swptpeer key passwd"},
 		sub: []*command{
 			{
