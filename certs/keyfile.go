@@ -149,8 +149,8 @@ func keyBlock(file []byte) (pemBlock, error) {
 var keyDerivations atomic.Int64
 
 // KeyDerivations returns how often this process has derived a key from a
-// password. With the 600,000 rounds that are written, one takes as long as a
-// hundred signatures, so it is what a command with a password takes, and no
+// password. With the 600,000 rounds that are written, one takes as long as
+// thirty signatures, so it is most of what a command with a password takes, and no
 // command makes more than it must.
 func KeyDerivations() int64 { return keyDerivations.Load() }
 

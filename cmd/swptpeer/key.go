@@ -25,7 +25,7 @@ func keyCommands() *command {
 			"  SWPTPEER_PASSWORD      the environment\n" +
 			"  a prompt               if there is a terminal\n\n" +
 			"Two flags at once are refused; a flag goes before the environment. A password is never an argument.\n\n" +
-			"Opening the key takes some tenths of a second, on purpose: that is what each guess costs a thief. A command opens it " +
+			"Opening the key takes about a tenth of a second, on purpose: that is what each guess costs a thief. A command opens it " +
 			"once, whatever it signs, and a command that signs nothing does not open it.",
 		examples: []string{"swptpeer key public --fingerprint", "swptpeer key passwd"},
 		sub: []*command{
