@@ -76,3 +76,19 @@ func BenchmarkAudit(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkPeers reads the list of peers.
+func BenchmarkPeers(b *testing.B) {
+	for _, n := range []int{10, 1000} {
+		d := auditNode(b, n)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if peers, err := d.Peers(); err != nil || len(peers) != n+1 {
+					b.Fatalf("found %d peers, %v, expected %d", len(peers), err, n+1)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*n), "µs/peer")
+		})
+	}
+}
