@@ -5,25 +5,42 @@
 # Usage: compare.sh [start|verify|large|create|batch|node|stomp|password]…
 #        (default: all)
 #
-# Needs go, hyperfine, openssl, zip, unzip and GNU time; for "stomp"
-# rabbitmq-server, as root. Run it on a machine that does nothing else: a ratio
-# survives a slow machine, not a busy one. RUNS is how often each command is run
-# (default 10); FOLDER is where the files go (default: a new temporary folder),
-# which takes 2 GB.
+# Needs Linux, go, hyperfine (1.13 or later), openssl, zip, unzip and GNU time; for
+# "stomp" rabbitmq-server, as root. Run it on a machine that does nothing else: a
+# ratio survives a slow machine, not a busy one. RUNS is how often each command is
+# run; FOLDER is where a temporary folder of 2 GB is made and removed.
 set -euo pipefail
+shopt -s inherit_errexit
+umask 077
 export LC_ALL=C
 repo=$(cd "$(dirname "$0")/.." && pwd)
 reference=$repo/testdata/reference
-work=${FOLDER:-$(mktemp -d)}
-mkdir -p "$work"
-stop=()
+work=$(mktemp -d "${FOLDER:-${TMPDIR:-/tmp}}/compare.XXXXXX")
+work=$(cd "$work" && pwd)
+groups=() # process groups to end
+epmd_port=
 cleanup() {
-	for pid in "${stop[@]}"; do kill -- "$pid" 2>/dev/null || true; done
-	rm -rf "$work"
+	local group
+	for group in "${groups[@]}"; do kill -KILL -- "-$group" 2>/dev/null || true; done
+	wait 2>/dev/null || true
+	# epmd leaves the group, and refuses to go while it thinks that the broker lives.
+	if [ -n "$epmd_port" ]; then
+		for _ in $(seq 20); do
+			epmd -port "$epmd_port" -kill >/dev/null 2>&1 && break
+			sleep 0.2
+		done
+	fi
+	cd / && rm -rf -- "$work"
 }
 trap cleanup EXIT
 cd "$work"
-unset SWPTPEER_DIR
+case $repo$work in
+*[[:space:]]*)
+	echo "compare.sh: found a blank in $repo or $work, expected none" >&2
+	exit 3
+	;;
+esac
+unset SWPTPEER_DIR PREPARE GOMAXPROCS GOGC GOMEMLIMIT GODEBUG
 export SWPTPEER_PASSWORD=secret-pw # of the reference nodes' keys
 
 need() {
@@ -44,6 +61,7 @@ heading() { printf '\n## %s\n\n| what | swptpeer | beside it | ratio | aim |\n|-
 # row WHAT AIM OURS THEIRS: times in seconds; the ratio is THEIRS to OURS.
 row() {
 	awk -v what="$1" -v aim="$2" -v a="$3" -v b="$4" 'BEGIN {
+		if (a <= 0 || b <= 0) { print "compare.sh: " what ": found no number" >"/dev/stderr"; exit 1 }
 		printf "| %s | %.1f ms | %.1f ms | %.2f | %s |\n", what, a * 1e3, b * 1e3, b / a, aim
 	}'
 }
@@ -87,15 +105,22 @@ node() {
 	chmod 600 "$1"/private/*
 }
 
-# bench PACKAGE BENCHMARK: the lines of a Go benchmark, as rows of a table.
+# bench PACKAGE BENCHMARK [FLAG…]: medians of five runs of a Go benchmark.
 bench() {
-	(cd "$repo" && go test -run '^$' -bench "$2" -benchtime 1s -count 1 "$1") |
-		awk '/^Benchmark/ { printf "| `%s` | %.3f ms | | | |\n", $1, $3 / 1e6 }'
+	local package=$1 name=$2
+	shift 2
+	(cd "$repo" && go test -run '^$' -bench "$name" -benchmem -benchtime 0.5s -count 5 "$@" "$package") >bench.out
+	awk '/^Benchmark/ { a = "-"; for (i = 4; i <= NF; i++) if ($i == "allocs/op") a = $(i - 1); print $1, $3, a }' bench.out |
+		sort -k1,1 -k2,2g | awk '
+			function flush() { if (n) printf "| `%s` | %.3f µs, %s allocations | | | |\n", name, v[int((n + 1) / 2)] / 1e3, a }
+			$1 != name { flush(); name = $1; n = 0 }
+			{ v[++n] = $2; a = $3 }
+			END { flush() }'
 }
 
 start() {
 	heading "1. Start"
-	RUNS=100 compare 'processes: `--version`, beside `openssl version`' "at least 0.5" "$swptpeer --version" "openssl version"
+	RUNS=${RUNS:-100} compare 'processes: `--version`, beside `openssl version`' "at least 0.5" "$swptpeer --version" "openssl version"
 	awk -v n="$(wc -c <swptpeer)" 'BEGIN { printf "| stripped binary | %.2f MB | | | under 17 MB |\n", n / 1e6 }'
 }
 
@@ -103,17 +128,16 @@ verify() {
 	heading "2. A reference bundle is verified"
 	cat >by-hand.sh <<-END
 		set -e
-		d=\$(mktemp -d "$work/hand.XXXXXX")
-		cd "\$d"
+		cd "$work/hand"
 		unzip -q "$reference/bundles/da.zip"
 		openssl verify -check_ss_sig -trusted root-ca.crt root-ca.crt
 		openssl req -in root-ca.csr -noout -verify
 		openssl x509 -in root-ca.crt -noout -pubkey >key
 		openssl dgst -sha256 -verify key -signature nodeinfo.signature nodeinfo.zip
-		unzip -q nodeinfo.zip -d nodeinfo
-		rm -r "\$d"
+		unzip -tq nodeinfo.zip
 	END
-	RUNS=50 compare 'processes, beside `unzip`, `openssl verify`, `req -verify`, `dgst -verify`' "at least 15" \
+	echo "rm -rf '$work/hand'; mkdir '$work/hand'" >prepare.sh
+	PREPARE="sh prepare.sh" RUNS=${RUNS:-30} compare 'processes, beside `sh`, `unzip`, `openssl verify`, `req -verify`, `x509 -pubkey`, `dgst -verify`, `unzip -t`' "at least 15" \
 		"$swptpeer bundle verify -q $reference/bundles/da.zip" "sh by-hand.sh"
 	bench ./bundle '^BenchmarkVerify$'
 }
@@ -132,7 +156,7 @@ large() {
 	made incompressible 64
 	compare 'processes, beside `unzip -t` of the inner archive alone' "at least 2" "$swptpeer bundle verify -q incompressible.zip" "unzip -tq incompressible-inner.zip"
 	compare 'the same, beside `openssl dgst -sha256` of it alone' "" "$swptpeer bundle verify -q incompressible.zip" "openssl dgst -sha256 incompressible-inner.zip"
-	memory 'memory' "under 2 times the archive" "$swptpeer" bundle verify -q incompressible.zip
+	memory "memory, for an archive of $(($(wc -c <incompressible.zip) >> 20)) MiB" "under 2 times the archive" "$swptpeer" bundle verify -q incompressible.zip
 	bench ./bundle/strictzip '^BenchmarkHash'
 }
 
@@ -147,6 +171,10 @@ create() {
 		openssl dgst -sha256 -sign ../private/root-ca.key -passin env:SWPTPEER_PASSWORD -out ../../by-hand.sig ../../by-hand.zip
 	END
 	RUNS=${RUNS:-3} compare 'processes, beside `zip -r` and `openssl dgst -sign`' "at least 2" "$swptpeer bundle create mixed.zip -d mixed --overwrite -q" "sh by-hand.sh"
+	local both
+	both=$(RUNS=${RUNS:-3} run cpu "$swptpeer bundle create mixed.zip -d mixed --overwrite -q" "sh by-hand.sh")
+	# shellcheck disable=SC2086
+	row 'the same, processor time' "" $both
 	unzip -p mixed.zip nodeinfo.zip >mixed-inner.zip
 	awk -v a="$(wc -c <mixed-inner.zip)" -v b="$(wc -c <by-hand.zip)" 'BEGIN {
 		printf "| size of the archive | %.2f MB | %.2f MB | %.3f | within 0.02 of 1 |\n", a / 1e6, b / 1e6, b / a
@@ -162,14 +190,14 @@ batch() {
 	mkdir -p many
 	for i in $(seq 10000); do cp "$reference/bundles/da.zip" "many/$i.zip"; done
 	local one two
-	one=$(GOMAXPROCS=1 RUNS=3 run median "$swptpeer bundle verify -q many")
-	two=$(RUNS=3 run median "$swptpeer bundle verify -q many")
-	row 'processes: one processor, beside all of them' "at least 0.9 of that of RSA alone" "$two" "$one"
+	one=$(GOMAXPROCS=1 RUNS=${RUNS:-3} run median "$swptpeer bundle verify -q many")
+	two=$(RUNS=${RUNS:-3} run median "$swptpeer bundle verify -q many")
+	row 'processes: all processors, beside one' "0.9 of how RSA alone scales: see the floors below" "$two" "$one"
 	memory 'memory with 10,000' "flat" "$swptpeer" bundle verify -q many
 	mkdir -p few
 	for i in $(seq 1000); do cp "$reference/bundles/da.zip" "few/$i.zip"; done
 	memory 'memory with 1,000' "" "$swptpeer" bundle verify -q few
-	bench ./bundle/batch '^Benchmark'
+	bench ./bundle/batch '^BenchmarkJudge$' -cpu 1,2
 }
 
 peers() {
@@ -186,7 +214,7 @@ peers() {
 	a=$(PREPARE="sh $many/reset" run median "$swptpeer peer register $many/register.crt -y -d $many/apps/node")
 	b=$(PREPARE="sh $few/reset" run median "$swptpeer peer register $few/register.crt -y -d $few/apps/node")
 	row '`peer register`' "at least 0.83" "$a" "$b"
-	both=$(RUNS=5 run median "$swptpeer peer list -d $many/apps/node" "$swptpeer doctor --quick -q -d $many/apps/node" "$swptpeer doctor -q -d $many/apps/node")
+	both=$(RUNS=${RUNS:-5} run median "$swptpeer peer list -d $many/apps/node" "$swptpeer doctor --quick -q -d $many/apps/node" "$swptpeer doctor -q -d $many/apps/node")
 	read -r list quick full <<<"$both"
 	printf '| `peer list` | %.2f s | | | under 2 s |\n| `doctor --quick` | %.2f s | | | under 2 s |\n' "$list" "$quick"
 	./manypeers floor -times 5 $many/apps/node >floor
@@ -222,14 +250,19 @@ load() {
 		sed -n 's/.*"perSecond": *\([0-9.]*\).*/\1/p'
 }
 
-# middle: the median of the lines.
-middle() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+# middle: the median of five lines.
+middle() {
+	sort -n | awk '{ v[NR] = $1 } END {
+		if (NR != 5) { print "compare.sh: found " NR " numbers, expected 5" >"/dev/stderr"; exit 1 }
+		print v[3]
+	}'
+}
 
 stomp() {
 	heading "7. stompcheck"
 	node aa aa
-	"$swptpeer" stompcheck serve -d aa --cert "$reference/servers/aa.crt" --key "$reference/servers/aa.key" --listen 127.0.0.1:0 >serve.out 2>serve.err &
-	stop+=($!)
+	setsid "$swptpeer" stompcheck serve -d aa --cert "$reference/servers/aa.crt" --key "$reference/servers/aa.key" --listen 127.0.0.1:0 >serve.out 2>serve.err &
+	groups+=($!)
 	local port=""
 	for _ in $(seq 100); do
 		port=$(sed -n 's/^listening on .*:\([0-9]*\)$/\1/p' serve.out)
@@ -239,25 +272,23 @@ stomp() {
 	[ -n "$port" ] || { cat serve.err >&2; exit 1; }
 	stompnode ca "$port"
 	local p=ca/peers/1234abcd s=$reference/servers both
-	cat >s_client.sh <<-END
-		exec openssl s_client -connect 127.0.0.1:$port -tls1_3 -cert $s/ca.crt -key $s/ca.key -cert_chain $p/sub-ca.crt -CAfile $p/root-ca.crt -verify_return_error -no-CApath -no-CAstore </dev/null
-	END
-	both=$(RUNS=50 run cpu "$swptpeer stompcheck 1234 -d ca --cert $s/ca.crt --key $s/ca.key --linger 0s" "sh s_client.sh")
+	both=$(RUNS=${RUNS:-50} run cpu "$swptpeer stompcheck 1234 -d ca --cert $s/ca.crt --key $s/ca.key --linger 0s" \
+		"openssl s_client -connect 127.0.0.1:$port -tls1_3 -cert $s/ca.crt -key $s/ca.key -cert_chain $p/sub-ca.crt -CAfile $p/root-ca.crt -verify_return_error -no-CApath -no-CAstore")
 	# shellcheck disable=SC2086
-	row 'connect and disconnect, processor time, beside `openssl s_client`' "at least 0.83 (1.2 times)" $both
+	row 'connect and disconnect, mean processor time, beside `openssl s_client`' "at least 0.83 (1.2 times)" $both
 	local ours theirs rabbit
-	ours=$(for _ in 1 2 3 4 5; do load ca 60000; done | middle)
+	ours=$(for _ in 1 2 3 4 5; do load ca 60000 || exit 1; done | middle)
 	theirs=$(for _ in 1 2 3 4 5; do
-		./gostomp --addr "127.0.0.1:$port" --cert "$s/ca.crt" --key "$s/ca.key" --intermediate "$p/sub-ca.crt" --root "$p/root-ca.crt" --subnet 000001 --count 6000
+		./gostomp --addr "127.0.0.1:$port" --cert "$s/ca.crt" --key "$s/ca.key" --intermediate "$p/sub-ca.crt" --root "$p/root-ca.crt" --subnet 000001 --count 20000 || exit 1
 	done | sed -n 's/.*: \([0-9.]*\) a second.*/\1/p' | middle)
 	rate 'sending with receipts, beside go-stomp' "at least 5" "$ours" "$theirs"
-	if [ "$(id -u)" = 0 ] && type -P rabbitmq-server >/dev/null; then
-		rabbit=$((20000 + RANDOM % 20000))
+	if [ "$(id -u)" = 0 ] && [ -x "$rabbit_server" ]; then
+		rabbit=$((10000 + RANDOM % 20000))
 		rabbitmq "$rabbit"
 		stompnode rabbitca "$rabbit"
 		local toml=rabbitca/peers/1234abcd/nodeinfo/stomp.toml
 		sed -i '/^login = /d; /^passcode = /d; 1i login = "guest"\npasscode = "guest"' "$toml"
-		theirs=$(for _ in 1 2 3 4 5; do load rabbitca 6000; done | middle)
+		theirs=$(for _ in 1 2 3 4 5; do load rabbitca 60000 || exit 1; done | middle)
 		rate '`serve`, beside the STOMP listener of RabbitMQ' "at least 5" "$ours" "$theirs"
 	else
 		echo '| `serve`, beside the STOMP listener of RabbitMQ | not measured: it is not installed, or this is not root | | | |'
@@ -267,12 +298,18 @@ stomp() {
 
 # rate WHAT AIM OURS THEIRS: messages a second.
 rate() {
-	awk -v what="$1" -v aim="$2" -v a="$3" -v b="$4" 'BEGIN { printf "| %s | %.0f/s | %.0f/s | %.1f | %s |\n", what, a, b, a / b, aim }'
+	awk -v what="$1" -v aim="$2" -v a="$3" -v b="$4" 'BEGIN {
+		if (a <= 0 || b <= 0) { print "compare.sh: " what ": found no number" >"/dev/stderr"; exit 1 }
+		printf "| %s | %.0f/s | %.0f/s | %.1f | %s |\n", what, a, b, a / b, aim }'
 }
+
+# Debian's wrapper of the same name on the path runs it as another user.
+rabbit_server=/usr/lib/rabbitmq/bin/rabbitmq-server
 
 # rabbitmq PORT: a broker with a STOMP listener that does mutual TLS 1.3.
 rabbitmq() {
-	local dir=$work/rabbitmq epmd=$(($1 + 3))
+	local dir=$work/rabbitmq pid
+	epmd_port=$(($1 + 3))
 	mkdir -p "$dir"
 	cp "$reference/servers/aa.key" "$dir/server.key"
 	chmod 600 "$dir/server.key"
@@ -297,10 +334,12 @@ rabbitmq() {
 	echo '[rabbitmq_stomp].' >"$dir/plugins"
 	HOME=$dir RABBITMQ_NODENAME=swptpeer@localhost RABBITMQ_MNESIA_BASE=$dir/mnesia RABBITMQ_LOG_BASE=$dir/log RABBITMQ_LOGS=- \
 		RABBITMQ_CONFIG_FILE=$dir/rabbitmq.conf RABBITMQ_ENABLED_PLUGINS_FILE=$dir/plugins RABBITMQ_DIST_PORT=$(($1 + 2)) \
-		ERL_EPMD_PORT=$epmd ERL_EPMD_ADDRESS=127.0.0.1 RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1}' \
-		setsid rabbitmq-server >"$dir/output" 2>&1 &
-	stop+=(-$!)
+		ERL_EPMD_PORT=$epmd_port ERL_EPMD_ADDRESS=127.0.0.1 RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS='-kernel inet_dist_use_interface {127,0,0,1}' \
+		setsid "$rabbit_server" >"$dir/output" 2>&1 &
+	pid=$!
+	groups+=("$pid")
 	for _ in $(seq 120); do
+		kill -0 "$pid" 2>/dev/null || break
 		grep -q 'Server startup complete' "$dir/output" && return
 		sleep 1
 	done
@@ -308,7 +347,10 @@ rabbitmq() {
 	exit 1
 }
 
-printf 'Measured with %s, %s, %d processors, %s.\n' "$(go version | cut -d' ' -f3)" "$(openssl version | cut -d' ' -f1-2)" "$(nproc)" "$(hyperfine --version)"
+printf 'Measured at %s with %s, %s, %s; %s, %d processors (%s), %d MiB, files on %s.\n' \
+	"$(git -C "$repo" log -1 --format=%h 2>/dev/null || echo 'an unknown commit')" "$(go version | cut -d' ' -f3)" "$(openssl version | cut -d' ' -f1-2)" \
+	"$(hyperfine --version)" "$(uname -sr)" "$(nproc)" "$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -1)" \
+	"$(awk '/MemTotal/ { print int($2 / 1024) }' /proc/meminfo)" "$(stat -f -c %T "$work")"
 for part in "${@:-start verify large create batch node stomp password}"; do
 	for name in $part; do
 		case $name in
