@@ -71,7 +71,7 @@ func BenchmarkAudit(b *testing.B) {
 						b.Fatal(r.Err())
 					}
 				}
-				b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*n), "µs/peer")
+				b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*(n+1)), "µs/peer")
 			})
 		}
 	}
@@ -88,7 +88,7 @@ func BenchmarkPeers(b *testing.B) {
 					b.Fatalf("found %d peers, %v, expected %d", len(peers), err, n+1)
 				}
 			}
-			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*n), "µs/peer")
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*(n+1)), "µs/peer")
 		})
 	}
 }

@@ -315,6 +315,18 @@ func BenchmarkNext(b *testing.B) {
 	}
 }
 
+func TestNoAllocationsAppending(t *testing.T) {
+	buf, body := make([]byte, 0, 1024), []byte("{}")
+	got := testing.AllocsPerRun(100, func() {
+		if _, err := Append(buf, Send, sendHeaders, body); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if got != 0 {
+		t.Errorf("found %v allocations a frame, expected none in a buffer that is used again", got)
+	}
+}
+
 func BenchmarkAppend(b *testing.B) {
 	body := bytes.Repeat([]byte("x"), 300)
 	var buf []byte
