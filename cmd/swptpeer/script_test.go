@@ -70,6 +70,9 @@ func TestMain(m *testing.M) {
 	for _, old := range oldNames() {
 		commands[old.name] = command
 	}
+	if commands[filepath.Base(startedAs)] == nil {
+		heedSignals()
+	}
 	testscript.Main(m, commands)
 }
 
