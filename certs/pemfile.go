@@ -52,7 +52,7 @@ func scanPEM(file []byte) ([]pemBlock, error) {
 		blocks []pemBlock
 		block  *pemBlock
 		begun  int    // where the block's first line begins
-		body   []byte // the block's base64, without line ends
+		body   []byte // the block's base64, without line ends; room for any block
 		number int
 	)
 	for at := 0; at < len(file); {
@@ -72,7 +72,10 @@ func scanPEM(file []byte) ([]pemBlock, error) {
 			if label, ok := boundaryLabel(text, pemBegin); ok {
 				block = &pemBlock{label: label, line: number}
 				begun = start
-				body = make([]byte, 0, len(file)-at)
+				if body == nil {
+					body = make([]byte, 0, len(file)-at)
+				}
+				body = body[:0]
 			} else if bytes.Contains(text, []byte("-----BEGIN")) || bytes.Contains(text, []byte("-----END")) {
 				return nil, fmt.Errorf("line %d: found a damaged or misplaced PEM boundary, expected -----BEGIN …----- alone on its line", number)
 			}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/pem"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -99,6 +100,65 @@ func TestParseCertificateFiles(t *testing.T) {
 				t.Errorf("found %v, expected %q", r.Err(), tt.unclean)
 			}
 		})
+	}
+}
+
+// A file is given as a chain: each certificate is read as it would be alone.
+func TestParseCertificates(t *testing.T) {
+	w := theWorld()
+	a, b := w.aa.root, w.ca.root
+	key := string(must(EncodePrivateKey(w.ca.key)))
+	long := slices.Concat(b.Raw, make([]byte, MaxCertificateFile+1-len(b.Raw)))
+	for _, tt := range []struct {
+		name, file string
+		want       []*Certificate
+		refused    string
+	}{
+		{"one", "text\n" + string(b.File), []*Certificate{b}, ""},
+		{"several", "text\n" + string(a.File) + "more\n" + string(b.File) + string(a.File), []*Certificate{a, b, a}, ""},
+		{"DER", string(b.Raw), []*Certificate{b}, ""},
+		{"DER and more", string(b.Raw) + "x", nil, "trailing data"},
+		{"DER at the limit", string(long[:MaxCertificateFile]), nil, "trailing data"},
+		{"DER past the limit", string(long), nil, "found 65537 bytes of DER, expected at most 65536"},
+		{"nothing", "", nil, "no PEM block"},
+		{"a key alone", key, nil, "private key"},
+		{"a key among them", string(a.File) + key + string(b.File), nil, "block 2, which begins on line"},
+		{"a request after", string(a.File) + string(w.caReq.File), nil, "found a CERTIFICATE REQUEST block"},
+		{"no certificate among them", string(a.File) + string(pem.EncodeToMemory(&pem.Block{Type: labelCertificate, Bytes: []byte{0x30, 0}})), nil, "not an X.509 certificate"},
+		{"a damaged boundary", string(a.File) + "x" + string(b.File), nil, "misplaced PEM boundary"},
+	} {
+		got, err := ParseCertificates([]byte(tt.file))
+		if tt.refused != "" {
+			if err == nil || got != nil || !strings.Contains(err.Error(), tt.refused) {
+				t.Errorf("%s: found %d and error %v, expected an error that says %q", tt.name, len(got), err, tt.refused)
+			}
+			continue
+		}
+		if err != nil || !slices.EqualFunc(got, tt.want, func(x, y *Certificate) bool { return bytes.Equal(x.Raw, y.Raw) }) {
+			t.Errorf("%s: found %d certificates and error %v, expected %d", tt.name, len(got), err, len(tt.want))
+			continue
+		}
+		for i, c := range got {
+			if again, err := ParseCertificate(c.File); err != nil || !bytes.Equal(again.Raw, c.Raw) {
+				t.Errorf("%s: the file of certificate %d is another one: %v", tt.name, i+1, err)
+			}
+		}
+	}
+}
+
+// Many small blocks take no more memory than a few times the file.
+func TestScanPEMOfManyBlocks(t *testing.T) {
+	const blocks, times = 5000, 20
+	file := []byte(strings.Repeat("-----BEGIN A-----\nAAAA\n-----END A-----\n", blocks))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	found, err := scanPEM(file)
+	runtime.ReadMemStats(&after)
+	if err != nil || len(found) != blocks {
+		t.Fatalf("found %d blocks, %v", len(found), err)
+	}
+	if took := after.TotalAlloc - before.TotalAlloc; took > times*uint64(len(file)) {
+		t.Errorf("found %d bytes allocated for a file of %d, expected at most %d times as many", took, len(file), times)
 	}
 }
 
