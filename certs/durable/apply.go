@@ -173,29 +173,12 @@ func (r *runner) isEmpty(dir string) bool {
 	return len(names) == 0 && errors.Is(err, io.EOF)
 }
 
-// undoChmod sets the old mode again. Where it is the old one already there is
-// nothing to set: the file may be one whose mode we may not set at all.
 func (r *runner) undoChmod(o *op) error {
 	fi, err := r.lstat(o.Path)
 	if err != nil || fi == nil {
 		return err
 	}
-	if fi.Mode().Perm() != fs.FileMode(o.OldMode) {
-		return r.chmod(o.Path, fs.FileMode(o.OldMode))
-	}
-	dir, err := r.folder(path.Dir(o.Path))
-	if err != nil {
-		return err
-	}
-	// Set again, but perhaps by a process that died before the sync.
-	f, err := dir.root.OpenFile(path.Base(o.Path), syncFlag|noFollow, 0)
-	if errors.Is(err, fs.ErrPermission) {
-		return nil // as in chmod
-	}
-	if err != nil {
-		return err
-	}
-	return closeAfter(f, func() error { return r.syncFile(f, o.Path) })
+	return r.chmod(o.Path, fs.FileMode(o.OldMode))
 }
 
 // appended is the file of an append op.

@@ -390,26 +390,40 @@ func (d *disk) mkdir(name string, mode fs.FileMode) error {
 	return f.file.Chmod(mode)
 }
 
-// chmod changes the mode of a file or folder and syncs it.
+// chmod gives a file or folder this mode and syncs it. Where it is the mode
+// already there is nothing to set, because it may be one whose mode we may not
+// set at all; it is synced, because whoever set it may have died before that.
 func (d *disk) chmod(name string, mode fs.FileMode) error {
 	dir, err := d.folder(path.Dir(name))
 	if err != nil {
 		return err
 	}
-	if err := d.step("chmod", name); err != nil {
+	fi, err := dir.root.Lstat(path.Base(name))
+	if err != nil {
 		return err
+	}
+	isSet := fi.Mode().Perm() == mode
+	if !isSet {
+		if err := d.step("chmod", name); err != nil {
+			return err
+		}
 	}
 	f, err := dir.root.OpenFile(path.Base(name), syncFlag|noFollow, 0)
 	if errors.Is(err, fs.ErrPermission) {
 		// Ours, but not readable: the mode can be set, not synced.
+		if isSet {
+			return nil
+		}
 		return dir.root.Chmod(path.Base(name), mode)
 	}
 	if err != nil {
 		return err
 	}
 	return closeAfter(f, func() error {
-		if err := f.Chmod(mode); err != nil {
-			return err
+		if !isSet {
+			if err := f.Chmod(mode); err != nil {
+				return err
+			}
 		}
 		return d.syncFile(f, name)
 	})
