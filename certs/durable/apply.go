@@ -181,14 +181,19 @@ func (r *runner) undoChmod(o *op) error {
 	return r.chmod(o.Path, fs.FileMode(o.OldMode))
 }
 
-// appended is the file of an append op.
+// appended is the file of an append op, and what was to be added to it.
 type appended struct {
 	file *os.File // for reading and syncing, so that nothing more is asked for than is needed
 	size int64
 	tail []byte // what comes after the recorded size, at most one byte more than was to be added
+	data []byte // nil if its temporary file is gone, which means that all of it was added
 }
 
 func (r *runner) openAppended(o *op) (*appended, error) {
+	data, err := r.readTemp(o.Temp, o.Size)
+	if err != nil {
+		return nil, err
+	}
 	dir, err := r.folder(path.Dir(o.Path))
 	if err != nil {
 		return nil, err
@@ -200,9 +205,9 @@ func (r *runner) openAppended(o *op) (*appended, error) {
 	if !fi.Mode().IsRegular() {
 		return nil, notA("file", o.Path, fi)
 	}
-	a := &appended{size: fi.Size()}
+	a := &appended{size: fi.Size(), data: data}
 	if a.size < o.Offset {
-		return nil, a.foreign(o, nil)
+		return nil, a.foreign(o)
 	}
 	if a.file, err = dir.root.OpenFile(path.Base(o.Path), syncFlag|noFollow, 0); err != nil {
 		return nil, err
@@ -220,63 +225,76 @@ func (r *runner) openAppended(o *op) (*appended, error) {
 const maxShownData = 512
 
 // foreign says what the file must be, so that people can make it so.
-func (a *appended) foreign(o *op, data []byte) error {
+func (a *appended) foreign(o *op) error {
 	with := "what the change adds"
-	if len(data) > 0 && len(data) <= maxShownData {
-		with = fmt.Sprintf("%q", data)
+	if len(a.data) > 0 && len(a.data) <= maxShownData {
+		with = fmt.Sprintf("%q", a.data)
 	}
 	return fmt.Errorf("found %d bytes, expected the first %d of them and nothing more, as it was before the change, or the first %d and then %s, %d bytes in all: %w",
 		a.size, o.Offset, o.Offset, with, o.Offset+o.Size, ErrForeign)
 }
 
-// isAppended reports whether all of the data is there; nil means that its
-// temporary file is gone, so that it was.
-func (a *appended) isAppended(data []byte) bool {
-	return data == nil || bytes.HasPrefix(a.tail, data)
+// is reports whether the file is as this state demands it: with all of the data
+// or, in the undo state, with none. If it is not, the error says why it cannot be
+// made so.
+func (a *appended) is(state string, o *op) (bool, error) {
+	whole := a.data == nil || bytes.HasPrefix(a.tail, a.data)
+	if state == undoState {
+		whole = len(a.tail) == 0
+	}
+	if !whole && !isTorn(a.tail, a.data) {
+		return false, a.foreign(o)
+	}
+	return whole, nil
 }
 
 func (r *runner) applyAppend(o *op) error {
-	data, err := r.readTemp(o.Temp, o.Size)
-	if err != nil {
+	return r.endAppend(o, committedState, func(f *os.File, data []byte) error {
+		// Not WriteAt: seek and write are what the other files are written with.
+		if _, err := f.Seek(o.Offset, io.SeekStart); err != nil {
+			return err
+		}
+		if err := r.step("write", o.Path); err != nil {
+			return err
+		}
+		_, err := f.Write(data)
 		return err
-	}
+	})
+}
+
+func (r *runner) undoAppend(o *op) error {
+	return r.endAppend(o, undoState, func(f *os.File, _ []byte) error {
+		if err := r.step("truncate", o.Path); err != nil {
+			return err
+		}
+		return f.Truncate(o.Offset)
+	})
+}
+
+// endAppend makes the file of an append op what the state demands, and syncs it.
+func (r *runner) endAppend(o *op, state string, do func(f *os.File, data []byte) error) error {
 	a, err := r.openAppended(o)
 	if err != nil {
 		return err
 	}
 	return closeAfter(a.file, func() error {
-		switch {
-		case a.isAppended(data):
-			// Written, but perhaps by a process that died before the sync.
+		done, err := a.is(state, o)
+		if err != nil {
+			return err
+		}
+		if done { // but perhaps by a process that died before the sync
 			return r.syncFile(a.file, o.Path)
-		case !isTorn(a.tail, data):
-			return a.foreign(o, data)
 		}
-		return r.writeAppended(o, func(f *os.File) error {
-			// Not WriteAt: seek and write are what the other files are written with.
-			if _, err := f.Seek(o.Offset, io.SeekStart); err != nil {
-				return err
-			}
-			if err := r.step("write", o.Path); err != nil {
-				return err
-			}
-			_, err := f.Write(data)
+		f, err := r.openForAppend(o.Path)
+		if err != nil {
 			return err
+		}
+		return closeAfter(f, func() error {
+			if err := do(f, a.data); err != nil {
+				return err
+			}
+			return r.syncFile(f, o.Path)
 		})
-	})
-}
-
-// writeAppended changes the file of an append op, and syncs it.
-func (r *runner) writeAppended(o *op, do func(f *os.File) error) error {
-	f, err := r.openForAppend(o.Path)
-	if err != nil {
-		return err
-	}
-	return closeAfter(f, func() error {
-		if err := do(f); err != nil {
-			return err
-		}
-		return r.syncFile(f, o.Path)
 	})
 }
 
@@ -304,32 +322,6 @@ func isTorn(tail, data []byte) bool {
 	return true
 }
 
-func (r *runner) undoAppend(o *op) error {
-	data, err := r.readTemp(o.Temp, o.Size)
-	if err != nil {
-		return err
-	}
-	a, err := r.openAppended(o)
-	if err != nil {
-		return err
-	}
-	return closeAfter(a.file, func() error {
-		switch {
-		case len(a.tail) == 0:
-			// Cut off, but perhaps by a process that died before the sync.
-			return r.syncFile(a.file, o.Path)
-		case data == nil || !isTorn(a.tail, data):
-			return a.foreign(o, data)
-		}
-		return r.writeAppended(o, func(f *os.File) error {
-			if err := r.step("truncate", o.Path); err != nil {
-				return err
-			}
-			return f.Truncate(o.Offset)
-		})
-	})
-}
-
 // obstacle returns what keeps an append op from being completed or, in the undo
 // state, from being taken back, as far as it can be seen without changing
 // anything.
@@ -337,23 +329,13 @@ func (r *runner) obstacle(o *op, state string) error {
 	if o.Action != ActionAppend || state == stagingState {
 		return nil
 	}
-	data, err := r.readTemp(o.Temp, o.Size)
-	if err != nil {
-		return err
-	}
 	a, err := r.openAppended(o)
 	if err != nil {
 		return err
 	}
 	a.file.Close()
-	whole := len(a.tail) == 0
-	if state == committedState {
-		whole = a.isAppended(data)
-	}
-	if !whole && (data == nil || !isTorn(a.tail, data)) {
-		return a.foreign(o, data)
-	}
-	return nil
+	_, err = a.is(state, o)
+	return err
 }
 
 // readTemp reads a staged file of this size; nil if it is not there, which
