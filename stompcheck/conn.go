@@ -164,15 +164,20 @@ func (c *conn) setTimeout(d time.Duration) {
 }
 
 // interruptWrites ends a write that waits for a server that does not read, and
-// those that follow, once ctx is done. The function that it returns lifts that.
+// those that follow, once ctx is done. The function that it returns lifts that,
+// for whatever is to be said in parting.
 func (c *conn) interruptWrites(ctx context.Context) (lift func()) {
+	done := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
+		defer close(done)
 		c.cut.Store(true)
 		// An error means that the connection is closed, which ends a write too.
 		_ = c.nc.SetWriteDeadline(time.Now())
 	})
 	return func() {
-		stop()
+		if !stop() {
+			<-done // or it would cut what comes after
+		}
 		c.cut.Store(false)
 	}
 }

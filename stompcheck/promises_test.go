@@ -193,3 +193,38 @@ func laxAnswers(tc *tls.Conn) {
 		}
 	}
 }
+
+// TestInterruptedLoadLeaves: an interrupted load test that waits for receipts
+// takes its leave as STOMP demands, whichever of its goroutines hears of the
+// interruption first.
+func TestInterruptedLoadLeaves(t *testing.T) {
+	good := &tls.Config{Certificates: []tls.Certificate{reference.KeyPair(t, "aa")}, ClientAuth: tls.RequireAnyClientCert}
+	for range 10 {
+		ctx, cancel := context.WithCancel(context.Background())
+		last := make(chan string, 1)
+		addr := listen(t, laxServer(good, func(tc *tls.Conn) {
+			said := ""
+			for r := frame.NewReader(tc, frame.Limits{}); ; cancel() {
+				f, err := r.Next()
+				if err != nil {
+					break
+				}
+				said = f.Command
+			}
+			last <- said
+		}))
+		tester, err := stompcheck.New(peering(t, "ca", "aa", addr), stompcheck.Options{
+			Certificate: reference.KeyPair(t, "ca"), Probe: stompcheck.ProbeSMP(), Count: 2, Window: 1,
+			Now: reference.Clock(reference.InTime), Linger: -1,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := tester.Run(ctx); r.Verdict() != stompcheck.Unfinished {
+			t.Fatalf("%s", dump(r))
+		}
+		if said := <-last; said != frame.Disconnect {
+			t.Fatalf("the last that the server heard was %q, expected DISCONNECT", said)
+		}
+	}
+}
