@@ -205,19 +205,15 @@ func (r *run) dial(ctx context.Context) (string, *failure) {
 	if err != nil {
 		return "", failed(classifyDial(err), "%v", err)
 	}
-	conf := r.t.clientTLS(r.t.p.chain(r.t.o.Certificate))
+	own := r.t.p.chain(r.t.o.Certificate)
+	if key, ok := own.PrivateKey.(crypto.Signer); ok {
+		own.PrivateKey = notingSigner{key, &r.signErr}
+	}
+	conf := r.t.clientTLS(own)
 	present := conf.GetClientCertificate
 	conf.GetClientCertificate = func(info *tls.CertificateRequestInfo) (*tls.Certificate, error) {
 		r.asked = true // by the goroutine that does the handshake
-		c, err := present(info)
-		if err != nil {
-			return nil, err
-		}
-		shown := *c
-		if key, ok := c.PrivateKey.(crypto.Signer); ok {
-			shown.PrivateKey = notingSigner{key, &r.signErr}
-		}
-		return &shown, nil
+		return present(info)
 	}
 	r.tls = tls.Client(nc, conf)
 	return "from " + nc.LocalAddr().String(), nil
