@@ -22,37 +22,43 @@ import (
 func (t *Tester) negative(ctx context.Context, jobs []*AddressReport) []Refusal {
 	var out []Refusal
 	for _, job := range jobs {
-		first := len(out)
-		for _, try := range t.attempts() {
-			f := Refusal{ID: try.id, Title: try.title, Server: job.Server, Address: job.Address}
-			switch {
-			case ctx.Err() != nil:
-				f.Outcome, f.Found = check.Skipped, wasInterrupted
-			case !reached(job):
-				f.Outcome, f.Found = check.Skipped, "the server did not answer CONNECTED to what is right, so that a refusal would prove nothing"
-			default:
-				start := time.Now()
-				f.Outcome, f.Found = t.attempt(ctx, job, try)
-				f.Took = time.Since(start)
-			}
-			out = append(out, f)
-		}
-		trustSilence(out[first:])
+		out = append(out, t.refusals(ctx, job)...)
 	}
 	return out
 }
 
-// trustSilence takes back a refusal of TLS 1.2 if another attempt at the same
-// address could not be made: a server that hangs up on everything, because of the
-// number of connections perhaps, has refused nothing.
-func trustSilence(tries []Refusal) {
-	if slices.ContainsFunc(tries, func(f Refusal) bool { return f.Outcome == check.Skipped }) {
-		for i := range tries {
-			if tries[i].ID == "tls12" && tries[i].Outcome == check.Passed {
-				tries[i].Outcome, tries[i].Found = check.Skipped, "the server hung up on another attempt too, so that this proves nothing: "+tries[i].Found
-			}
+// refusals tries it at one address.
+func (t *Tester) refusals(ctx context.Context, job *AddressReport) []Refusal {
+	var out []Refusal
+	var silent []int // what was refused without a word
+	for _, try := range t.attempts() {
+		f := Refusal{ID: try.id, Title: try.title, Server: job.Server, Address: job.Address}
+		var hungUp bool
+		if !reached(job) {
+			f.Outcome, f.Found = check.Skipped, "the server did not answer CONNECTED to what is right, so that a refusal would prove nothing"
+		} else if ctx.Err() == nil {
+			start := time.Now()
+			f.Outcome, f.Found, hungUp = t.attempt(ctx, job, try)
+			f.Took = time.Since(start)
+		}
+		if ctx.Err() != nil {
+			// What was found may come of breaking off.
+			f.Outcome, f.Found = check.Skipped, wasInterrupted
+		}
+		if hungUp && f.Outcome == check.Passed {
+			silent = append(silent, len(out))
+		}
+		out = append(out, f)
+	}
+	// A server that hangs up on everything, because of the number of connections
+	// perhaps, has refused nothing.
+	if slices.ContainsFunc(out, func(f Refusal) bool { return f.Outcome == check.Skipped }) {
+		for _, i := range silent {
+			out[i].Outcome = check.Skipped
+			out[i].Found = "the server hung up without a word, and another attempt could not be made, so that this proves nothing: " + out[i].Found
 		}
 	}
+	return out
 }
 
 // reached reports whether the server answered CONNECTED in the proper test: one
@@ -102,32 +108,40 @@ func (t *Tester) attempts() []attempt {
 // handshake ends before the server has judged its certificate, so the answer to
 // a STOMP frame is what tells. It is the same frame as in the proper test, so
 // that nothing else is refused. Anything that ends the connection is a refusal,
-// also some time after CONNECTED, as with peers that are not welcome.
-func (t *Tester) attempt(ctx context.Context, job *AddressReport, try attempt) (check.Outcome, string) {
+// also some time after CONNECTED, as with peers that are not welcome. hungUp says
+// that the server did so in the handshake, without an alert.
+func (t *Tester) attempt(ctx context.Context, job *AddressReport, try attempt) (outcome check.Outcome, found string, hungUp bool) {
 	conf, err := try.config()
 	if err != nil {
-		return check.Skipped, err.Error()
+		return check.Skipped, err.Error(), false
 	}
 	limited, cancel := context.WithTimeout(ctx, t.o.Timeout)
 	defer cancel()
 	var d net.Dialer
 	nc, err := d.DialContext(limited, "tcp", job.Address.String())
 	if err != nil {
-		return check.Skipped, fmt.Sprintf("could not connect: %v", err)
+		return check.Skipped, fmt.Sprintf("could not connect: %v", err), false
 	}
 	tc := tls.Client(nc, conf)
 	if err := tc.HandshakeContext(limited); err != nil {
 		nc.Close()
-		if isTimeout(err) || ctx.Err() != nil {
-			return check.Skipped, fmt.Sprintf("no answer: %v", err)
+		if isTimeout(err) {
+			return check.Skipped, fmt.Sprintf("no answer: %v", err), false
 		}
-		if _, alert := received(err); !alert && !try.beforeServer {
+		_, alert := received(err)
+		if !alert && !try.beforeServer {
 			// In TLS 1.3 a server judges a certificate after its own part of the
 			// handshake: whoever hangs up before has not seen one.
-			return check.Skipped, fmt.Sprintf("the server hung up before it could judge a certificate: %v", err)
+			return check.Skipped, fmt.Sprintf("the server hung up before it could judge a certificate: %v", err), true
 		}
-		return check.Passed, fmt.Sprintf("refused in the handshake: %v", err)
+		return check.Passed, fmt.Sprintf("refused in the handshake: %v", err), !alert
 	}
+	outcome, found = t.attemptSTOMP(ctx, tc)
+	return outcome, found, false
+}
+
+// attemptSTOMP is the part of an attempt that follows the handshake.
+func (t *Tester) attemptSTOMP(ctx context.Context, tc *tls.Conn) (check.Outcome, string) {
 	c := newConn(tc, t.o.Timeout)
 	defer c.close()
 	sendErr := c.send(frame.Stomp, t.connectHeaders(), nil)
@@ -141,8 +155,6 @@ func (t *Tester) attempt(ctx context.Context, job *AddressReport, try attempt) (
 		}
 	}
 	switch {
-	case ctx.Err() != nil:
-		return check.Skipped, wasInterrupted
 	case err != nil && sendErr != nil:
 		return check.Passed, fmt.Sprintf("refused: %v", sendErr)
 	case err != nil:

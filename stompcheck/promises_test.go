@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -167,6 +168,72 @@ func TestNegativeProvesWhatItSays(t *testing.T) {
 		if f.Outcome != check.Skipped {
 			t.Errorf("%s: found %s (%s), expected that it proves nothing", f.ID, f.Outcome, f.Found)
 		}
+	}
+}
+
+// TestNegativeSilence: a server may hang up on TLS 1.2 without a word, but not on
+// everything, and an interruption is no refusal.
+func TestNegativeSilence(t *testing.T) {
+	conf := &tls.Config{
+		Certificates: []tls.Certificate{reference.KeyPair(t, "aa")}, ClientAuth: tls.RequireAnyClientCert, MinVersion: tls.VersionTLS13,
+	}
+	reset := func(nc net.Conn) {
+		bufio.NewReader(nc).ReadByte()
+		nc.(*net.TCPConn).SetLinger(0)
+	}
+	judge := func(nc net.Conn) { // takes the proper chain only
+		tc := tls.Server(nc, conf)
+		if tc.Handshake() == nil && len(tc.ConnectionState().PeerCertificates) == 2 && tc.ConnectionState().PeerCertificates[0].Equal(reference.Cert(t, "servers/ca.crt")) {
+			laxAnswers(tc)
+		}
+	}
+	for _, tt := range []struct {
+		name  string
+		later []func(net.Conn) // what the server does after the proper test: TLS 1.2, …
+		want  []check.Outcome
+		v     stompcheck.Verdict
+	}{
+		{"only TLS 1.2 without a word", []func(net.Conn){reset, judge, judge, judge},
+			[]check.Outcome{check.Passed, check.Passed, check.Passed, check.Passed}, stompcheck.NotRefused},
+		{"everything without a word", []func(net.Conn){reset, reset, reset, reset},
+			[]check.Outcome{check.Skipped, check.Skipped, check.Skipped, check.Skipped}, stompcheck.Failed},
+		{"one more without a word", []func(net.Conn){reset, judge, judge, reset},
+			[]check.Outcome{check.Skipped, check.Passed, check.Passed, check.Skipped}, stompcheck.Failed},
+		{"TLS 1.2 with an alert, one without a word", []func(net.Conn){judge, judge, reset, judge},
+			[]check.Outcome{check.Passed, check.Passed, check.Skipped, check.Passed}, stompcheck.Failed},
+		{"interrupted", []func(net.Conn){judge, judge, nil},
+			[]check.Outcome{check.Passed, check.Passed, check.Skipped, check.Skipped}, stompcheck.Unfinished},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(context.Background())
+			var n atomic.Int64
+			addr := listen(t, func(nc net.Conn) {
+				i := int(n.Add(1)) - 2
+				switch {
+				case i < 0:
+					judge(nc)
+				case tt.later[i] == nil: // an attempt hangs, and is broken off
+					cancel()
+					io.Copy(io.Discard, nc)
+				default:
+					tt.later[i](nc)
+				}
+			})
+			tester, err := stompcheck.New(peering(t, "ca", "aa", addr), stompcheck.Options{
+				Certificate: reference.KeyPair(t, "ca"), Now: reference.Clock(reference.InTime), Linger: -1, Negative: true,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r := tester.Run(ctx)
+			var got []check.Outcome
+			for _, f := range r.Refusals {
+				got = append(got, f.Outcome)
+			}
+			if !slices.Equal(got, tt.want) || r.Verdict() != tt.v {
+				t.Errorf("expected %v, %s:\n%s", tt.want, tt.v, dump(r))
+			}
+		})
 	}
 }
 

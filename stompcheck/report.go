@@ -130,15 +130,15 @@ func (r *Report) Verdict() Verdict {
 		}
 	}
 	for _, f := range r.Refusals {
-		if f.Found == wasInterrupted {
+		switch {
+		case f.Found == wasInterrupted:
 			return Unfinished
-		}
-		// What could not be tried proves nothing, and proof was asked for.
-		if f.Outcome != check.Passed {
-			return Failed
+		case f.Outcome != check.Passed:
+			// What could not be tried proves nothing, and proof was asked for.
+			worst = Failed
 		}
 	}
-	if firstFailure(r.Common) != nil && worst != Unfinished {
+	if firstFailure(r.Common) != nil {
 		return Failed
 	}
 	return worst
