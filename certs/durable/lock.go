@@ -106,5 +106,20 @@ func lockError(path string, err error) error {
 }
 
 // Release releases the lock. The lock file stays: removing it would let two
-// processes hold locks on two files of the same name.
-func (l *Lock) Release() error { return l.flock.Close() }
+// processes hold locks on two files of the same name. A release that fails is
+// tried again, because the library keeps the file open then, and this process
+// would wait for itself if it wanted the lock once more.
+func (l *Lock) Release() error {
+	err := l.flock.Close()
+	for range releaseRetries {
+		if err == nil {
+			break
+		}
+		err = l.flock.Close()
+	}
+	return err
+}
+
+// flock(2) knows no reason for which a release fails, but EINTR on Linux, and
+// whatever a network file system says.
+const releaseRetries = 2
