@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"os"
 	"slices"
@@ -184,6 +185,25 @@ func runWith(t *testing.T, env map[string]string, args ...string) (code int, std
 	var out, errs bytes.Buffer
 	code = run(t.Context(), sys, append([]string{programName}, args...), strings.NewReader(""), &out, &errs)
 	return code, out.String(), errs.String()
+}
+
+// inProcess runs the command in this process, too, at another time, with the
+// tools of this machine, and with both outputs in one.
+func inProcess(now time.Time, env []string, args ...string) (status int, text string) {
+	sys := hostSystem()
+	sys.now = func() time.Time { return now }
+	sys.openTerminal = func() (*os.File, error) { return nil, errNoTerminal }
+	sys.lookupEnv = func(name string) (string, bool) {
+		for _, e := range slices.Backward(env) {
+			if k, v, _ := strings.Cut(e, "="); k == name {
+				return v, true
+			}
+		}
+		return "", false
+	}
+	var out bytes.Buffer
+	status = run(context.Background(), sys, append([]string{programName}, args...), strings.NewReader(""), &out, &out)
+	return status, out.String()
 }
 
 func TestNoArguments(t *testing.T) {

@@ -38,12 +38,6 @@ const (
 	readsOf  = 3
 )
 
-// The password of the reference nodes' keys, and the one that key passwd sets.
-const (
-	oldPassword = "secret-pw"
-	newPassword = "another-secret-pw"
-)
-
 // faultCase is a command, and the directory on which it is tried. In arguments,
 // {} is the folder with everything in it: the node directory in {}/node, what
 // the command reads in {}/in, what it writes besides at {}/out.

@@ -176,30 +176,6 @@ func (s *session) check(code int, contains ...string) {
 	}
 }
 
-// referenceNode copies a reference node into a folder of the test.
-func referenceNode(t *testing.T, name string) string {
-	t.Helper()
-	to := filepath.Join(t.TempDir(), name)
-	if err := os.CopyFS(to, os.DirFS("../../testdata/reference/nodes/"+name)); err != nil {
-		t.Fatal(err)
-	}
-	for path, mode := range map[string]os.FileMode{"private": 0o700, "private/root-ca.key": 0o600} {
-		if err := os.Chmod(filepath.Join(to, path), mode); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return to
-}
-
-func reference(t *testing.T, path string) string {
-	t.Helper()
-	abs, err := filepath.Abs(filepath.Join("../../testdata/reference", path))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return abs
-}
-
 // unchangedTree fails if a folder is not as it was.
 func unchangedTree(t *testing.T, root string) func() {
 	t.Helper()
