@@ -210,30 +210,25 @@ func (s *source) open(file sourceFile) (io.ReadCloser, error) {
 		f.Close()
 		return nil, err
 	}
-	return &publicReader{File: f}, nil
+	return &publicReader{ReadCloser: f}, nil
 }
 
 // publicReader reads a file that is to be published, in which no private key may
 // be.
 type publicReader struct {
-	*os.File
-	key keyFinder
+	io.ReadCloser // nothing else of the file, such as WriteTo, which would not be seen
+	key           keyFinder
 }
 
 var errPrivateKey = errors.New("found a private key, expected only what everybody may read: move the file out of nodeinfo")
 
 func (r *publicReader) Read(p []byte) (int, error) {
-	n, err := r.File.Read(p)
+	n, err := r.ReadCloser.Read(p)
 	r.key.Write(p[:n])
 	if r.key.found {
 		return 0, errPrivateKey
 	}
 	return n, err
-}
-
-// WriteTo hides that of the file, by which what is read would not be seen.
-func (r *publicReader) WriteTo(w io.Writer) (int64, error) {
-	return io.Copy(w, struct{ io.Reader }{r})
 }
 
 // readFile returns a small file of the source.
