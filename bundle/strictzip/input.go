@@ -54,14 +54,13 @@ func (m *scratch) release() {
 // on the bytes that were read once.
 type input struct {
 	*opener
-	mem        *scratch
-	stream     *stream
-	spans      []span
-	out        []*inflated // of each span; nil if its data was not looked at
-	concurrent bool
-	jobs       chan job    // nil if there are no workers
-	free       chan []byte // memory for data of jobs
-	workers    sync.WaitGroup
+	mem     *scratch
+	stream  *stream
+	spans   []span
+	out     []*inflated // of each span; nil if its data was not looked at
+	jobs    chan job    // nil if there are no workers: what is done is done at once
+	free    chan []byte // memory for data of jobs
+	workers sync.WaitGroup
 }
 
 // A job is a file whose data was read.
@@ -77,8 +76,8 @@ func (o *opener) newInput(spans []span, e ends, content bool) *input {
 		inflated = addSat(inflated, sp.usize)
 	}
 	procs := min(runtime.GOMAXPROCS(0), maxWorkers)
-	in.concurrent = content && procs > 1 && max(o.size, inflated) >= concurrentSize
-	if in.concurrent {
+	concurrent := content && procs > 1 && max(o.size, inflated) >= concurrentSize
+	if concurrent {
 		in.mem = largeScratches.Get().(*scratch)
 		in.startWorkers(procs)
 	} else {
@@ -86,7 +85,7 @@ func (o *opener) newInput(spans []span, e ends, content bool) *input {
 	}
 	in.stream = &stream{r: o.r, end: e.dirOffset, ring: in.mem.ring}
 	if content && o.fixed == nil {
-		in.stream.whole = newDigester(in.mem.whole, in.concurrent)
+		in.stream.whole = newDigester(in.mem.whole, concurrent)
 	}
 	return in
 }
@@ -113,9 +112,7 @@ func (in *input) startWorkers(n int) {
 			m := inflaters.Get().(*inflater)
 			defer m.release()
 			for j := range in.jobs {
-				sp := in.spans[j.index]
-				out := m.fromMemory(j.data, sp.method, sp.usize, in.hashing(false), in.writer(sp))
-				in.out[j.index] = &out
+				in.inflate(m, j)
 				if in.fixed == nil {
 					in.free <- j.data
 				}
@@ -150,6 +147,13 @@ func (in *input) writer(sp span) io.Writer {
 	return in.scan(sp.name, sp.usize)
 }
 
+// inflate inflates a file whose data was read.
+func (in *input) inflate(m *inflater, j job) {
+	sp := in.spans[j.index]
+	out := m.fromMemory(j.data, sp.method, sp.usize, in.hashing(false), in.writer(sp))
+	in.out[j.index] = &out
+}
+
 // readContent inflates the data of an entry, which is next in the stream, or has
 // it inflated. It returns false if that cannot be done.
 func (in *input) readContent(i int) bool {
@@ -158,36 +162,31 @@ func (in *input) readContent(i int) bool {
 		return false // refused already
 	}
 	d := &dataReader{s: s, n: sp.csize}
+	j := job{index: i}
 	switch {
 	case in.fixed != nil:
-		data := in.fixed[sp.dataOff : sp.dataOff+sp.csize]
-		if in.jobs != nil {
-			in.jobs <- job{i, data}
-			return true
-		}
-		out := in.mem.fromMemory(data, sp.method, sp.usize, in.hashing(false), in.writer(sp))
-		in.out[i] = &out
-		return true
+		j.data = in.fixed[sp.dataOff : sp.dataOff+sp.csize]
 	case in.jobs != nil && sp.csize <= maxJob:
-		data := slices.Grow((<-in.free)[:0], int(sp.csize))[:sp.csize]
-		if _, err := io.ReadFull(d, data); err != nil {
+		j.data = slices.Grow((<-in.free)[:0], int(sp.csize))[:sp.csize]
+		if _, err := io.ReadFull(d, j.data); err != nil {
 			return false // readEntries reports it
 		}
-		in.jobs <- job{i, data}
-		return true
-	case !in.concurrent && sp.csize <= bufSize:
-		data := s.next(int(sp.csize))
-		if data == nil {
+	case in.jobs == nil && sp.csize <= bufSize:
+		if j.data = s.next(int(sp.csize)); j.data == nil {
 			return false // a read error
 		}
-		out := in.mem.fromMemory(data, sp.method, sp.usize, in.hashing(false), in.writer(sp))
+	default:
+		out := in.mem.fromStream(d, sp.method, sp.usize, in.hashing(in.jobs != nil), in.writer(sp))
+		if s.err != nil {
+			return false
+		}
 		in.out[i] = &out
 		return true
 	}
-	out := in.mem.fromStream(d, sp.method, sp.usize, in.hashing(in.concurrent), in.writer(sp))
-	if s.err != nil {
-		return false
+	if in.jobs != nil {
+		in.jobs <- j
+	} else {
+		in.inflate(in.mem.inflater, j)
 	}
-	in.out[i] = &out
 	return true
 }
