@@ -249,16 +249,3 @@ func (a *Archive) ReadFile(name string, max int64) ([]byte, error) {
 	}
 	return content.Bytes(), nil
 }
-
-// Section returns where the content of a stored (not compressed) file lies in
-// the archive, so that it can be read in place; ok is false for other members.
-// What is read through it is not compared with what Open saw: compare a digest with
-// Entry.SHA256.
-func (a *Archive) Section(name string) (r *io.SectionReader, ok bool) {
-	i, ok := a.byName[name]
-	if !ok || a.members[i].isFolder() || a.members[i].method != methodStored {
-		return nil, false
-	}
-	h := a.members[i]
-	return io.NewSectionReader(a.r, h.dataOff, h.csize), true
-}
