@@ -202,11 +202,9 @@ func (t *temporary) write(ctx context.Context, files []strictzip.File, modified 
 // open judges nodeinfo.zip, and compares it with what was to be written.
 func (t *temporary) open(written *strictzip.Written) (*opened, error) {
 	o := &opened{}
-	o.archive, o.report = strictzip.OpenScan(t.file, t.size, Limits{}.inner(), o.keys.file)
-	if err := o.report.Err(); err != nil {
-		return nil, fmt.Errorf("the archive just written cannot be read: %w", err)
-	}
-	return o, written.Compare(o.archive)
+	var err error
+	o.archive, o.report, err = written.VerifyScan(t.file, t.size, o.keys.file)
+	return o, err
 }
 
 // reader returns a new reader from the beginning.

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zip"
+
+	"github.com/swaptacular/swptpeer/certs/check"
 )
 
 // File is what Write puts into an archive.
@@ -180,19 +182,25 @@ func (a *archiveWriter) Write(p []byte) (int, error) {
 // Verify opens what has been written and compares it with what was to be written: every byte
 // (by digest), and what Open makes of it. It returns the opened archive.
 func (w *Written) Verify(r io.ReaderAt, size int64) (*Archive, error) {
-	a, rep := Open(r, size, w.lim)
-	if err := rep.Err(); err != nil {
-		return nil, fmt.Errorf("the archive just written cannot be read: %w", err)
-	}
-	if err := w.Compare(a); err != nil {
-		return nil, err
-	}
-	return a, nil
+	a, _, err := w.VerifyScan(r, size, nil)
+	return a, err
 }
 
-// Compare compares an archive that was opened with what was to be written, as
-// [Written.Verify] does.
-func (w *Written) Compare(a *Archive) error {
+// VerifyScan is Verify for who wants to see the files, as [OpenScan] shows them,
+// and the report about the archive.
+func (w *Written) VerifyScan(r io.ReaderAt, size int64, scan Scan) (*Archive, *check.Report, error) {
+	a, rep := OpenScan(r, size, w.lim, scan)
+	if err := rep.Err(); err != nil {
+		return nil, rep, fmt.Errorf("the archive just written cannot be read: %w", err)
+	}
+	if err := w.compare(a); err != nil {
+		return nil, rep, err
+	}
+	return a, rep, nil
+}
+
+// compare compares an archive that was opened with what was to be written.
+func (w *Written) compare(a *Archive) error {
 	if a.size != w.size || a.SHA256() != w.sha256 {
 		return errors.New("the archive is not what was written: its digest differs")
 	}
