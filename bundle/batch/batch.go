@@ -59,8 +59,7 @@ type Result struct {
 }
 
 // Judge judges the items; results[i] is of items[i]. When ctx ends, no further
-// ones are begun, Err of each of those is the cause of ctx's end, and so is the
-// error.
+// ones are begun, Err of each of those is that of ctx, and so is the error.
 func Judge(ctx context.Context, items []source.Item, opts Options) ([]Result, error) {
 	results := make([]Result, len(items))
 	next := make(chan int)
