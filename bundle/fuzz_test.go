@@ -2,17 +2,14 @@ package bundle_test
 
 import (
 	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/sha256"
 	"io/fs"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/swaptacular/swptpeer/bundle"
+	"github.com/swaptacular/swptpeer/bundle/bundletest"
 	"github.com/swaptacular/swptpeer/certs"
 	"github.com/swaptacular/swptpeer/certs/check"
 )
@@ -56,31 +53,11 @@ func FuzzVerify(f *testing.F) {
 // RSA 3072: its key, and a bundle without nodeinfo.zip and signature.
 func cheapNode(t testing.TB) (crypto.Signer, *parts) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	src, err := bundletest.NewSource(testTime)
 	if err != nil {
 		t.Fatal(err)
 	}
-	spki, err := certs.PublicKeyInfo(key.Public())
-	if err != nil {
-		t.Fatal(err)
-	}
-	id, err := certs.AgentIdentity(certs.CreditorsAgent, spki)
-	if err != nil {
-		t.Fatal(err)
-	}
-	serial, err := certs.NewSerial()
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, err := certs.IssueRoot(key, id, serial, testTime.Add(-time.Hour))
-	if err != nil {
-		t.Fatal(err)
-	}
-	request, err := certs.NewRequest(key, root.RawSubject)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return key, &parts{root: root.File, request: request.File}
+	return src.Key, &parts{root: src.Root.File, request: src.Request.File}
 }
 
 // FuzzNodeInfo has the key sign what the fuzzer makes. The seeds are every

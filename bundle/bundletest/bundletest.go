@@ -41,7 +41,7 @@ func Write(dir string, n int, at time.Time) ([]string, error) {
 }
 
 func write(path, info string, at time.Time) error {
-	src, err := newSource(at)
+	src, err := NewSource(at)
 	if err != nil {
 		return err
 	}
@@ -57,8 +57,9 @@ func write(path, info string, at time.Time) error {
 	return out.Close()
 }
 
-// newSource is a node that there has not been before.
-func newSource(at time.Time) (bundle.Source, error) {
+// NewSource is the material of a creditors agent that there has not been before,
+// but for Dir. Its root certificate begins an hour before the given time.
+func NewSource(at time.Time) (bundle.Source, error) {
 	none := bundle.Source{}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
