@@ -46,8 +46,8 @@ func shortPath(err error) error {
 	return &fs.PathError{Op: e.Op, Path: strings.ToValidUTF8(e.Path[:maxShownName], "") + "…", Err: e.Err}
 }
 
-// maxShownName is the longest element that file systems take.
-const maxShownName = 255
+// maxShownName is how many bytes of a name are shown: one element, or more.
+const maxShownName = strictzip.MaxElement
 
 // syncer makes a file or a folder durable: (*os.File).Sync, but for tests that
 // prove what is synced, and when.
