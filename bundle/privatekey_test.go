@@ -1,8 +1,13 @@
 package bundle
 
 import (
+	"fmt"
+	"io"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/swaptacular/swptpeer/certs/check"
 )
 
 func TestKeyFinder(t *testing.T) {
@@ -35,6 +40,34 @@ func TestKeyFinder(t *testing.T) {
 					t.Errorf("%q after %d bytes, %d at a time: found %v", text, before, size, k.found)
 				}
 			}
+		}
+	}
+}
+
+// Each of the first files with a key is named, in order, and the others are counted.
+func TestManyPrivateKeys(t *testing.T) {
+	for _, n := range []int{0, 1, maxKeysShown, maxKeysShown + 1, maxKeysShown + 3} {
+		var search keySearch
+		var want []string
+		for i := range n {
+			name := fmt.Sprintf("%02d.key", i)
+			io.WriteString(search.file(name, 0), "-----BEGIN PRIVATE KEY-----")
+			if i < maxKeysShown {
+				want = append(want, fmt.Sprintf("nodeinfo.zip: %q: a private key", name))
+			}
+		}
+		search.file("other", 0)
+		if more := n - maxKeysShown; more > 0 {
+			want = append(want, fmt.Sprintf("nodeinfo.zip: private keys in %d more files", more))
+		}
+		v := newVerifier(0, VerifyOptions{})
+		v.keys(&search)
+		var got []string
+		for _, res := range v.report.Failed(check.Warning) {
+			got = append(got, res.Where+": "+res.Found)
+		}
+		if !slices.Equal(got, want) || v.report.Has(rulePrivateKey.ID, check.Passed) != (n == 0) {
+			t.Errorf("%d keys: found %q, expected %q", n, got, want)
 		}
 	}
 }
