@@ -9,12 +9,14 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/swaptacular/swptpeer/bundle"
 	"github.com/swaptacular/swptpeer/certs"
+	"github.com/swaptacular/swptpeer/certs/check"
 	"github.com/swaptacular/swptpeer/certs/nodedir"
 )
 
@@ -64,6 +66,9 @@ func makeNode(ctx context.Context, kind string, peers int, work string) error {
 		return err
 	}
 	if err := m.leaveFiles(ids); err != nil {
+		return err
+	}
+	if err := m.setModes(); err != nil {
 		return err
 	}
 	return m.audit()
@@ -189,6 +194,21 @@ func (m *maker) publish(s *node) ([]byte, error) {
 	return file.Bytes(), err
 }
 
+// setModes gives what is public in the node directory its mode, whatever the umask.
+func (m *maker) setModes() error {
+	return filepath.WalkDir(m.dir.Path(), func(path string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case e.IsDir() && e.Name() == "private":
+			return fs.SkipDir
+		case e.IsDir():
+			return os.Chmod(path, 0o755)
+		}
+		return os.Chmod(path, 0o644)
+	})
+}
+
 // audit demands that doctor finds nothing wrong, and nothing to complain about.
 func (m *maker) audit() error {
 	d, err := nodedir.Open(m.dir.Path(), nodedir.Options{})
@@ -199,8 +219,13 @@ func (m *maker) audit() error {
 	if err != nil {
 		return err
 	}
-	if !report.OK(true) {
-		return errors.Join(errors.New("the directory that was made has faults"), report.Err())
+	if report.OK(true) {
+		return nil
 	}
-	return nil
+	fault := errors.New("the directory that was made has faults")
+	if warnings := report.Failed(check.Warning); len(warnings) > 0 {
+		w := warnings[0]
+		fault = fmt.Errorf("%w: %d warnings, the first at %s: found %s, expected %s", fault, len(warnings), w.Where, w.Found, w.Expected)
+	}
+	return errors.Join(fault, report.Err())
 }
