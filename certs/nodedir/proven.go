@@ -91,13 +91,7 @@ func (p pool) small() bool { return p.last-p.first < 256 }
 func (d *Dir) hasItsFile(p pool, n issuedTo, seqnum int64) (bool, error) {
 	line, err := d.readLine(path.Join(dirPeers, string(n.id), peerSubnet))
 	if errors.Is(err, fs.ErrNotExist) {
-		rel := path.Join(dirCerts, strings.ToUpper(string(n.serial))+".pem")
-		c, cerr := d.readCertificate(rel)
-		if cerr != nil {
-			return false, systemError(cerr)
-		}
-		claim, _ := certificateClaim(c, rel)
-		line, err = claim.subnet, nil
+		line, err = d.issuedSubnet(n)
 	}
 	if err != nil {
 		return false, systemError(err)
@@ -106,6 +100,20 @@ func (d *Dir) hasItsFile(p pool, n issuedTo, seqnum int64) (bool, error) {
 		return false, nil
 	}
 	return d.exists(path.Join(p.folder, line))
+}
+
+// issuedSubnet returns the subnet in the certificate of a row, or "".
+func (d *Dir) issuedSubnet(n issuedTo) (string, error) {
+	serial, err := certs.ParseSerial(string(n.serial))
+	if err != nil {
+		return "", err
+	}
+	c, err := d.readIssued(serial)
+	if err != nil {
+		return "", err
+	}
+	gives, _ := certificateClaim(c, issuedFile(serial))
+	return gives.subnet, nil
 }
 
 // systemError is the error if the system could not read something that is there;

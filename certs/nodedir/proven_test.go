@@ -111,8 +111,21 @@ func TestProvenSubnetsAreNotReadEachTime(t *testing.T) {
 	if _, err := v.freeSubnet(peer); err != nil {
 		t.Error(err)
 	}
+	// Nor if one of the last has no folder, and its row another form of the number.
+	rec, err := v.readRecord()
+	if err != nil {
+		t.Fatal(err)
+	}
+	recent := rec.recent[certs.CreditorsAgent]
+	last := recent[len(recent)-1]
+	removeAll(t, d, "peers/"+string(last.id))
+	edit(t, d, fileIndex, "\t"+string(last.serial)+"\t", "\t00"+strings.ToLower(string(last.serial))+"\t")
+	v = &view{Dir: d, now: testNow, locked: true}
+	if _, err := v.freeSubnet(peer); err != nil {
+		t.Error(err)
+	}
 	// And if something does not add up, all are.
 	removeRel(t, d, dirCreditorsSubnets+"/"+nameSeqNum)
-	_, err := v.freeSubnet(peer)
+	_, err = v.freeSubnet(peer)
 	wantError(t, err, file, "a folder")
 }
