@@ -265,12 +265,7 @@ func nodeOf(subject []byte) (t certs.NodeType, id []byte, ok bool) {
 		if !is || len(rest) < digits || len(rest) > digits && rest[digits] != '/' && rest[digits] != '+' {
 			continue
 		}
-		for _, c := range rest[:digits] {
-			if hexValue[c] > 0xf || c >= 'A' && c <= 'F' {
-				return 0, nil, false
-			}
-		}
-		return t, rest[:digits], true
+		return t, rest[:digits], isIDText(rest[:digits])
 	}
 	return 0, nil, false
 }
