@@ -126,6 +126,11 @@ func checkRegular(path string, follow bool) error {
 	return nil
 }
 
+// tooLong is the error for a file of more than limit bytes.
+func tooLong(path string, limit int64) error {
+	return fmt.Errorf("%s: found more than %d bytes, which is more than such a file may have", path, limit)
+}
+
 // notRegularError says that something is there that is no regular file.
 type notRegularError struct{ mode fs.FileMode }
 

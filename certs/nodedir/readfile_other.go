@@ -3,7 +3,6 @@
 package nodedir
 
 import (
-	"fmt"
 	"io"
 	"os"
 )
@@ -24,7 +23,7 @@ func readPlain(path string, limit int64, follow bool) ([]byte, error) {
 		return nil, err
 	}
 	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s: found more than %d bytes, which is more than such a file may have", path, limit)
+		return nil, tooLong(path, limit)
 	}
 	return data, nil
 }

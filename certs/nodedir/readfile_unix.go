@@ -4,7 +4,6 @@ package nodedir
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 
 	"golang.org/x/sys/unix"
@@ -51,7 +50,7 @@ func readPlain(path string, limit int64, follow bool) ([]byte, error) {
 		data = data[:len(data)+max(n, 0)]
 		switch {
 		case int64(len(data)) > limit:
-			return nil, fmt.Errorf("%s: found more than %d bytes, which is more than such a file may have", path, limit)
+			return nil, tooLong(path, limit)
 		case n <= 0, int64(len(data)) == st.Size && st.Size > 0:
 			return data, nil
 		case len(data) == cap(data): // it grows, or has no size, as in /proc
