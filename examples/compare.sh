@@ -52,7 +52,7 @@ need() {
 	done
 }
 need go hyperfine openssl zip unzip time
-go build -C "$repo" -trimpath -ldflags='-s -w' -tags urfave_cli_no_docs,nethttpomithttp2 -o "$work/swptpeer" ./cmd/swptpeer
+CGO_ENABLED=0 go build -C "$repo" -trimpath -ldflags='-s -w' -tags urfave_cli_no_docs,nethttpomithttp2 -o "$work/swptpeer" ./cmd/swptpeer
 go build -C "$repo" -o "$work" ./examples/compare/...
 swptpeer=$work/swptpeer
 

@@ -52,14 +52,15 @@ func flagTable(commands ...*command) map[string]flagKind {
 	table := map[string]flagKind{}
 	for _, c := range commands {
 		for _, f := range c.flags {
-			kind := flagKind{name: f.Names()[0]}
+			names := f.Names() // costs a regular expression for each
+			kind := flagKind{name: names[0]}
 			if doc, ok := f.(cli.DocGenerationFlag); ok {
 				kind.takesValue = doc.TakesValue()
 			}
 			if list, ok := f.(cli.DocGenerationSliceFlag); ok {
 				kind.repeatable = list.IsSliceFlag()
 			}
-			for _, name := range f.Names() {
+			for _, name := range names {
 				table[name] = kind
 			}
 		}
@@ -75,11 +76,12 @@ type token struct {
 }
 
 // parseArgs reads an argument list, without the program's name. Flags may
-// stand anywhere, also before the command words, which is why their arity is
-// taken from all commands together; a test holds that no name has two.
+// stand anywhere, also before the command words, which is why the arity of one
+// that the command does not have is taken from all commands together; a test
+// holds that no name has two.
 func parseArgs(root *command, args []string) (*commandLine, error) {
 	line := &commandLine{command: root}
-	every := flagTable(root.all()...)
+	every := sync.OnceValue(func() map[string]flagKind { return flagTable(root.all()...) })
 	var tokens []token
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
@@ -101,7 +103,10 @@ func parseArgs(root *command, args []string) (*commandLine, error) {
 			line.version = true
 			continue
 		}
-		kind, known := every[t.name]
+		kind, known := line.command.flagTable()[t.name]
+		if !known {
+			kind, known = every()[t.name]
+		}
 		if known && kind.takesValue && !t.valued {
 			if i+1 == len(args) {
 				return line, withHint(usagef("flag %s needs a value", arg), "write it as --"+kind.name+"=VALUE")
@@ -136,18 +141,21 @@ func (l *commandLine) word(arg string) {
 
 // setFlags checks the flags against the command that was named; every is those
 // of all commands.
-func (l *commandLine) setFlags(tokens []token, every map[string]flagKind) error {
+func (l *commandLine) setFlags(tokens []token, every func() map[string]flagKind) error {
+	table := l.command.flagTable()
 	// Before anything is said about arguments: what follows such a flag is
 	// one, and may be the password.
 	for _, t := range tokens {
-		if _, known := every[t.name]; !known && t.secretive() {
+		if _, known := table[t.name]; known {
+			continue
+		}
+		if _, known := every()[t.name]; !known && t.secretive() {
 			return l.unknownFlag(t)
 		}
 	}
 	if l.command.run == nil && len(l.args) > 0 {
 		return l.command.unknown(l.args[0])
 	}
-	table := flagTable(l.command)
 	for _, t := range tokens {
 		kind, known := table[t.name]
 		if !known {

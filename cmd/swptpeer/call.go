@@ -66,7 +66,7 @@ func (c *call) prepare() error {
 
 // has reports whether the command has this flag.
 func (c *call) has(name string) bool {
-	_, ok := flagTable(c.command)[name]
+	_, ok := c.command.flagTable()[name]
 	return ok
 }
 

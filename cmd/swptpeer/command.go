@@ -24,6 +24,15 @@ type command struct {
 	flags       []cli.Flag
 	sub         []*command
 	run         func(*call) error
+	table       map[string]flagKind // see flagTable
+}
+
+// flagTable is the table of the command's own flags.
+func (c *command) flagTable() map[string]flagKind {
+	if c.table == nil {
+		c.table = flagTable(c)
+	}
+	return c.table
 }
 
 // link sets the parents.
@@ -85,7 +94,7 @@ func (c *command) checkArgs(args []string) error {
 	case c.maxArgs >= 0 && n > c.maxArgs:
 		found := plural(n, "argument")
 		if c.maxArgs == 0 {
-			if _, ok := flagTable(c)["password-file"]; ok {
+			if _, ok := c.flagTable()["password-file"]; ok {
 				return withHint(usagef("%s takes no arguments: found %s (not shown)", c.fullName(), found), neverAnArgument+"\nusage: "+c.usage())
 			}
 			return withHint(usagef("%s takes no arguments: found %q", c.fullName(), args[0]), "usage: "+c.usage())
