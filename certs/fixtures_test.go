@@ -245,6 +245,10 @@ var fixtures = []fixture{
 	{"root: authority key id that is none", "root.authority-key-id", "without a key id", rootLie(func(_ *world, l *lie) {
 		l.add(oidAuthorityKeyID, false, []byte{0x30, 0})
 	})},
+	{"root: no key id, and an empty authority key id", "root.subject-key-id root.authority-key-id", "no such extension", rootLie(func(_ *world, l *lie) {
+		l.drop(oidSubjectKeyID)
+		l.add(oidAuthorityKeyID, false, authorityKeyIDDER(nil))
+	})},
 	{"root: ends a year too early", "root.lifetime", "ends 2525-12-31T23:59:59Z", rootLie(func(_ *world, l *lie) { l.to = lieTime{cbasn1.GeneralizedTime, "25251231235959Z"} })},
 
 	// Peer certificates.

@@ -119,7 +119,7 @@ func TestAnythingMore(t *testing.T) {
 		{"certificate", append(slices.Concat(blocks(t, "CERTIFICATE", "nodes/*/root-ca.crt"), blocks(t, "CERTIFICATE", "nodes/*/peers/*/peercert.crt"), blocks(t, "CERTIFICATE", "servers/*.crt")), ec),
 			func(b []byte) error { _, err := ParseCertificate(b); return err },
 			func(b []byte) error { _, err := x509.ParseCertificate(b); return err }},
-		{"request", slices.Concat(blocks(t, "CERTIFICATE REQUEST", "nodes/*/db/root-ca.csr"), blocks(t, "CERTIFICATE REQUEST", "servers/*.csr")),
+		{"request", slices.Concat(blocks(t, "CERTIFICATE REQUEST", "nodes/*/db/root-ca.csr"), blocks(t, "CERTIFICATE REQUEST", "servers/*.csr"), [][]byte{ecRequest(t)}),
 			func(b []byte) error { _, err := ParseRequest(b); return err },
 			func(b []byte) error { _, err := x509.ParseCertificateRequest(b); return err }},
 	}
@@ -200,15 +200,21 @@ func TestRefuses(t *testing.T) {
 		bits := new(big.Int).Lsh(new(big.Int).SetBytes(e.value[1:]), 4)
 		e.value = append([]byte{4}, bits.Bytes()...)
 	}
+	trimmed := func(e *element) { // the same key, because a point begins with five bits of zero
+		bits := new(big.Int).Lsh(new(big.Int).SetBytes(e.value[1:]), 2)
+		e.value = append([]byte{2}, bits.Bytes()...)
+	}
 	const sig, alg = ".2", ".1"
 	for name, tt := range map[string]struct {
 		der  []byte
 		want string
 	}{
-		"signature of half bytes":          {change(cert, sig, shifted), "expected whole bytes"},
-		"parameters of RSA, outside":       {change(cert, alg+".1", func(e *element) { e.tag, e.value = cbasn1.OCTET_STRING, []byte("junk") }), "algorithm"},
-		"request: signature of half bytes": {change(request, sig, shifted), "expected whole bytes"},
-		"request: version 2":               {change(request, ".0.0", func(e *element) { e.value = []byte{1} }), "version field 1, expected 0"},
+		"signature of half bytes":             {change(cert, sig, shifted), "expected whole bytes"},
+		"parameters of RSA, outside":          {change(cert, alg+".1", func(e *element) { e.tag, e.value = cbasn1.OCTET_STRING, []byte("junk") }), "algorithm"},
+		"key without its first bits":          {change(ecCertificate(t), ".0.6.1", trimmed), "public key: found 518 bits, expected whole bytes"},
+		"request: key without its first bits": {change(ecRequest(t), ".0.2.1", trimmed), "public key: found 518 bits, expected whole bytes"},
+		"request: signature of half bytes":    {change(request, sig, shifted), "expected whole bytes"},
+		"request: version 2":                  {change(request, ".0.0", func(e *element) { e.value = []byte{1} }), "version field 1, expected 0"},
 		"request: extensions twice": {change(request, ".0.3", func(e *element) {
 			e.parts = append(e.parts, &element{tag: cbasn1.SEQUENCE, parts: []*element{e.parts[0].parts[0], {tag: cbasn1.SET, parts: []*element{{tag: cbasn1.SEQUENCE}}}}})
 		}), "a second list of extensions"},
@@ -234,6 +240,19 @@ func ecCertificate(t testing.TB) []byte {
 	}
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "x"}, NotAfter: time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC), IsCA: true, BasicConstraintsValid: true}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return der
+}
+
+func ecRequest(t testing.TB) []byte {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{Subject: pkix.Name{CommonName: "x"}}, key)
 	if err != nil {
 		t.Fatal(err)
 	}
