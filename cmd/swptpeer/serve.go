@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"crypto"
 	"crypto/tls"
@@ -109,45 +108,11 @@ func runServe(c *call) error {
 	if err != nil {
 		return withHint(&unreadable{fmt.Errorf("listening at %s: %w", listen, err)}, "see what else listens there, and whether this machine has that address")
 	}
-	// Output that nobody reads must not hold up the server, so another goroutine
-	// writes, with a printer of its own: it may still be writing at the end.
-	writer, app, out := *c, *c.app, *c.out
-	app.out, writer.app = &out, &app
-	lines := bufio.NewWriterSize(out.w, writtenAtOnce)
-	out.w = lines
-	written := make(chan struct{})
-	go func() {
-		defer close(written)
-		writer.printListening(ln.Addr())
-		for out.err == nil {
-			if queue.idle() {
-				if out.err = lines.Flush(); out.err != nil {
-					break
-				}
-			}
-			n, e, ok := queue.take()
-			if !ok {
-				break
-			}
-			if n > 0 {
-				writer.printNotPrinted(n)
-			}
-			if e != nil {
-				writer.printEvent(*e)
-			}
-		}
-		if out.err == nil {
-			out.err = lines.Flush()
-		}
-		if out.err != nil {
-			stop()
-		}
-	}()
+	printed := c.printEvents(ln.Addr(), queue, stop)
 	err = s.Serve(ctx, ln)
 	queue.close()
 	select {
-	case <-written:
-		c.out.err = out.err
+	case c.out.err = <-printed:
 	case <-time.After(lastWords):
 	}
 	return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"net"
 	"strings"
@@ -86,6 +87,43 @@ func (q *eventQueue) close() {
 	defer q.mu.Unlock()
 	q.closed = true
 	q.more.Signal()
+}
+
+// printEvents prints where the server listens, and then the events of a queue until
+// it is closed. Output that nobody reads must not hold up the server, so another
+// goroutine writes, with a printer of its own: it may still be writing when the
+// server ends. Output that cannot be written any more is told failed, and what came
+// of it at the end is sent.
+func (c *call) printEvents(addr net.Addr, queue *eventQueue, failed func()) <-chan error {
+	writer, app, out := *c, *c.app, *c.out
+	app.out, writer.app = &out, &app
+	lines := bufio.NewWriterSize(out.w, writtenAtOnce)
+	out.w = lines
+	end := make(chan error, 1)
+	go func() {
+		defer func() { end <- out.err }()
+		writer.printListening(addr)
+		for {
+			if out.err == nil && queue.idle() {
+				out.err = lines.Flush()
+			}
+			if out.err != nil {
+				failed()
+				return
+			}
+			n, e, ok := queue.take()
+			if !ok {
+				return // it was idle: everything has been flushed
+			}
+			if n > 0 {
+				writer.printNotPrinted(n)
+			}
+			if e != nil {
+				writer.printEvent(*e)
+			}
+		}
+	}()
+	return end
 }
 
 // eventJSON is a line of output.
