@@ -113,8 +113,8 @@ func (p *printer) Write(data []byte) (int, error) {
 // line of output. Written as escapes are: every character that is not [printable];
 // bytes that are not UTF-8; combining marks that stand by themselves, strike out
 // or enclose what is before them, or are piled up (see [marks]); and what a GitHub
-// runner takes for a command: "::" at the beginning, "##[" anywhere. The result is
-// bounded.
+// runner takes for a command: "::" at the beginning, also behind spaces, and "##["
+// anywhere. The result is bounded.
 //
 // Right-to-left letters are left as they are: people have such names. A terminal
 // that orders text by direction may show the digits and signs next to them, ours
@@ -130,6 +130,8 @@ func safe(s string) string {
 		b     strings.Builder
 		m     marks
 		shown int
+
+		command = isCommand(s)
 	)
 	for i := 0; i < len(s); shown++ {
 		if shown == maxShown {
@@ -139,7 +141,7 @@ func safe(s string) string {
 		r, size := utf8.DecodeRuneInString(s[i:])
 		visible := m.next(r)
 		switch {
-		case i == 0 && strings.HasPrefix(s, "::"):
+		case r == ':' && command && strings.Trim(s[:i], " ") == "":
 			b.WriteString(`\x3a`)
 		case r == '[' && strings.HasSuffix(s[:i], "##"):
 			b.WriteString(`\x5b`)
@@ -167,8 +169,12 @@ func safe(s string) string {
 	return b.String()
 }
 
+// isCommand reports what a runner takes for a command, after the spaces that it
+// leaves out.
+func isCommand(s string) bool { return strings.HasPrefix(strings.TrimLeft(s, " "), "::") }
+
 func isSafe(s string) bool {
-	if strings.HasPrefix(s, "::") || strings.Contains(s, "##[") {
+	if isCommand(s) || strings.Contains(s, "##[") {
 		return false
 	}
 	var m marks

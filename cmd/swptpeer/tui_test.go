@@ -25,6 +25,8 @@ func TestSafe(t *testing.T) {
 		"\ufffd":                   "\ufffd",
 		"":                         "",
 		"::error file=x::pwn":      `\x3a:error file=x::pwn`,
+		"  ::error::pwn":           `  \x3a:error::pwn`,
+		" : ::x":                   " : ::x",
 		"a::b":                     "a::b",
 		"x ##[warning]y":           `x ##\x5bwarning]y`,
 		"#[ ##":                    "#[ ##",
@@ -79,11 +81,15 @@ func TestSafe(t *testing.T) {
 func FuzzSafe(f *testing.F) {
 	f.Add(hostileName)
 	f.Add("\xf0\x90\x80")
+	f.Add(" ::error::###[x]")
 	f.Add("a\u0336\u0301\u2800 \u0301\ufe0f\u3164")
 	f.Fuzz(func(t *testing.T, s string) {
 		out := safe(s)
 		if !utf8.ValidString(out) {
 			t.Errorf("safe(%q) is not UTF-8", s)
+		}
+		if strings.HasPrefix(strings.TrimSpace(out), "::") || strings.Contains(out, "##[") {
+			t.Errorf("safe(%q) = %q, a command to a GitHub runner", s, out)
 		}
 		run := 0 // marks in a row
 		for i, r := range out {
