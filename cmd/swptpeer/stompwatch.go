@@ -49,10 +49,11 @@ func (c *call) watchPeers(d *nodedir.Dir, checks []*peerCheck, plan *stompPlan, 
 }
 
 // rereadServerKeyPair reads the server certificate and its key again if they come
-// from files: a pipe gives what it has once.
+// from files: standard input and a pipe give what they have once.
 func (c *call) rereadServerKeyPair(before tls.Certificate) (tls.Certificate, error) {
 	for _, flag := range []string{"cert", "key"} {
-		if st, err := os.Stat(c.cli.String(flag)); err == nil && !st.Mode().IsRegular() {
+		name := c.cli.String(flag)
+		if st, err := os.Stat(name); name == "-" || err == nil && !st.Mode().IsRegular() {
 			return before, nil
 		}
 	}
