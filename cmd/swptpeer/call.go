@@ -97,7 +97,7 @@ func (c *call) checkStdin() error {
 	}
 	for _, f := range c.command.flags {
 		name := f.Names()[0]
-		if !namesFile(f) {
+		if !namesFile(f) || name == "out" || name == "out-key" { // which are written
 			continue
 		}
 		for _, value := range append(c.cli.StringSlice(name), c.cli.String(name)) {
