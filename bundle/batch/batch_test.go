@@ -16,6 +16,7 @@ import (
 	"github.com/swaptacular/swptpeer/bundle/batch"
 	"github.com/swaptacular/swptpeer/bundle/bundletest"
 	"github.com/swaptacular/swptpeer/bundle/source"
+	"github.com/swaptacular/swptpeer/certs/check"
 )
 
 const reference = "../../testdata/reference/bundles"
@@ -106,6 +107,26 @@ func TestOrder(t *testing.T) {
 			}
 		case res.Err != nil || res.SHA256 == nil || res.Report.OK(true) == broken[i] || res.Node.IsZero() != broken[i]:
 			t.Errorf("%s: found %v, %v", res.Name, res.Err, res.Report.Err())
+		}
+	}
+}
+
+// Compact reports have the same verdict, and nothing of what passed but how many
+// there were.
+func TestCompact(t *testing.T) {
+	items, err := source.List([]string{reference})
+	if err != nil {
+		t.Fatal(err)
+	}
+	results, err := batch.Judge(t.Context(), items, batch.Options{Opener: source.NewOpener(source.Options{}), Verify: bundle.VerifyOptions{Time: testTime}, Compact: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, whole := range judge(t, reference) {
+		rest := slices.DeleteFunc(slices.Clone(whole.Report.Results), func(res check.Result) bool { return res.Outcome == check.Passed })
+		got, passed := results[i].Report, len(whole.Report.Results)-len(rest)
+		if !slices.Equal(got.Results, rest) || got.Omitted != passed || passed < 100 || !got.OK(true) {
+			t.Errorf("%s: found %v and %d left out, expected %v and %d", whole.Name, got.Results, got.Omitted, rest, passed)
 		}
 	}
 }
