@@ -163,6 +163,7 @@ func TestExtractSyncs(t *testing.T) {
 	b := published(t)
 	synced := make(map[string]int64) // size of a file, names in a folder
 	last := ""
+	defer syscall.Umask(syscall.Umask(0o077)) // modes are right only when they have been set
 	err := b.NodeInfo.ExtractSyncing(dir, func(f *os.File) error {
 		info, err := f.Stat()
 		if err != nil {
