@@ -220,7 +220,7 @@ func TestWaivable(t *testing.T) {
 	for id, want := range map[string]bool{
 		"zip.overlap": false, "zip.name-portable": true, "bundle.signature": false, "bundle.git-repository": true, "trust.pin": false,
 		"trust.unproven": true, "trust.previous-root": false, "name.serial": false, "name.serial-hash": true, "pem.lf": true, "root.lifetime": true,
-		"root.self-signed": false, "csr.extensions": true, "key.strength": false, "manifest.syntax": false, "policy.waiver-current": false,
+		"root.self-signed": false, "csr.extensions": true, "key.strength": false, "manifest.syntax": false, "bundle.stomp-toml": false, "policy.waiver-current": false,
 	} {
 		if got := policy.Waivable(rule(t, id)); got != want {
 			t.Errorf("%s: found %v, expected %v", id, got, want)
