@@ -110,3 +110,27 @@ func TestFoldRuneIsAsWide(t *testing.T) {
 		t.Errorf("found %d characters that fold to the same as another, expected thousands", several)
 	}
 }
+
+// The devices of Windows are refused whatever follows, and no other names that
+// look like them.
+func TestDevices(t *testing.T) {
+	names := []string{"CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$"}
+	for _, digit := range "0123456789\u00b9\u00b2\u00b3" {
+		names = append(names, "COM"+string(digit), "LPT"+string(digit))
+	}
+	if len(names) != len(devices) {
+		t.Errorf("%d names, expected %d", len(devices), len(names))
+	}
+	for _, name := range names {
+		for _, name := range []string{name, strings.ToLower(name), "a/" + name + "/b", name + ".tar.gz"} {
+			if err := CheckName(name); err == nil || !strings.Contains(err.Error(), "zip.name-reserved") {
+				t.Errorf("%q: error %v, expected zip.name-reserved", name, err)
+			}
+		}
+	}
+	for _, name := range []string{"COM", "LPT", "COM10", "COM\u2074", "CONIN", "a.con", "console"} {
+		if err := CheckName(name); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}

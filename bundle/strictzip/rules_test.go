@@ -231,6 +231,8 @@ func fixtures() []fixture {
 		name("name-control", "a\u2800b"),
 		name("name-control", "\u2800"),
 		name("name-control", "a\U0001d159"),
+		name("name-control", "a\U00013441"),
+		name("name-control", "\U00013442"),
 		name("name-control", "\u3000"),
 		name("name-control", "a/\u00a0\u0336/b"),
 		name("name-control", "\u0336"),
