@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -173,17 +175,22 @@ func FuzzParseArgs(f *testing.F) {
 	})
 }
 
-// runWith runs the command in this process, with an environment of its own.
-func runWith(t *testing.T, env map[string]string, args ...string) (code int, stdout, stderr string) {
-	t.Helper()
-	sys := system{
+// closedSystem is a system with an environment of its own, no terminal and no
+// other programs.
+func closedSystem(env map[string]string) system {
+	return system{
 		lookupEnv:    func(name string) (string, bool) { v, ok := env[name]; return v, ok },
 		now:          func() time.Time { return referenceTime },
 		openTerminal: func() (*os.File, error) { return nil, errNoTerminal },
 		lookPath:     func(string) (string, error) { return "", errors.New("not found") },
 	}
+}
+
+// runWith runs the command in this process, with an environment of its own.
+func runWith(t *testing.T, env map[string]string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
 	var out, errs bytes.Buffer
-	code = run(t.Context(), sys, append([]string{programName}, args...), strings.NewReader(""), &out, &errs)
+	code = run(t.Context(), closedSystem(env), append([]string{programName}, args...), strings.NewReader(""), &out, &errs)
 	return code, out.String(), errs.String()
 }
 
@@ -218,7 +225,9 @@ func TestNoArguments(t *testing.T) {
 // fullWriter is a disk that is full.
 type fullWriter struct{}
 
-func (fullWriter) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+func (fullWriter) Write([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}
+}
 
 // TestOutputError: what could not be printed is not reported as done.
 func TestOutputError(t *testing.T) {

@@ -2,25 +2,11 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 )
-
-// brokenOutput is standard output on a full disk: it takes a number of writes.
-type brokenOutput struct{ takes int }
-
-func (w *brokenOutput) Write(p []byte) (int, error) {
-	if w.takes--; w.takes < 0 {
-		return 0, &fs.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.ENOSPC}
-	}
-	return len(p), nil
-}
 
 // TestOutputFails: a command whose output cannot be written says so and, if it
 // has changed something, that it has, and how to see it: never that nothing was
@@ -66,11 +52,8 @@ func TestOutputFails(t *testing.T) {
 				fill := func(s string) string { return strings.ReplaceAll(s, "{}", work) }
 				var stderr bytes.Buffer
 				env := map[string]string{"SWPTPEER_PASSWORD": oldPassword, "SWPTPEER_NEW_PASSWORD": newPassword}
-				sys := hostSystemAt(referenceTime)
-				sys.lookupEnv = func(name string) (string, bool) { v, ok := env[name]; return v, ok }
-				sys.openTerminal = func() (*os.File, error) { return nil, errNoTerminal }
 				args := append([]string{programName}, append(strings.Fields(fill(test.args)), "--format", format)...)
-				status := run(context.Background(), sys, args, strings.NewReader(""), &brokenOutput{}, &stderr)
+				status := run(t.Context(), closedSystem(env), args, strings.NewReader(""), fullWriter{}, &stderr)
 				if status != statusIO {
 					t.Errorf("exit status %d, want %d", status, statusIO)
 				}
