@@ -138,7 +138,7 @@ func (c *call) readProbeFlags(p *stompPlan) error {
 	return nil
 }
 
-// span reads a flag that is a span of time; 0 if it is not given.
+// span reads a flag that is a span of time, least or more; 0 if it is not given.
 func (c *call) span(name string, least time.Duration) (time.Duration, error) {
 	s := c.cli.String(name)
 	if s == "" {

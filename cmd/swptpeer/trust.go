@@ -33,15 +33,8 @@ func timeoutFlag() cli.Flag {
 }
 
 func (c *call) timeout() (time.Duration, error) {
-	s := c.cli.String("timeout")
-	if s == "" {
-		return source.DefaultTimeout, nil
-	}
-	d, err := time.ParseDuration(s)
-	if err != nil || d <= 0 {
-		return 0, usagef("flag --timeout: found %q, expected a time such as 30s or 5m", s)
-	}
-	return d, nil
+	d, err := c.span("timeout", time.Millisecond)
+	return cmp.Or(d, source.DefaultTimeout), err
 }
 
 // opener opens info-bundles of at most maxSize bytes; 0 is for the specified
