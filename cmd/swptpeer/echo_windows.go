@@ -16,5 +16,4 @@ func echoOff(fd int) error {
 
 // There is no job control on Windows.
 
-func echoes(int) bool       { return false }
-func inForeground(int) bool { return true }
+func echoes(int) bool { return false }

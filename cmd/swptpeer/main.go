@@ -11,8 +11,9 @@
 // terminal, terminal.go asks, silence.go asks without echo, password.go finds
 // passwords, files.go and trust.go read what the operator names, output.go writes
 // JSON, report.go and formats.go print verdicts, help.go and completion.go
-// describe the command itself, collect.go says when garbage is collected. Each other file is a group of commands; aliases.go
-// has the names of the scripts that this command replaces.
+// describe the command itself, collect.go says when garbage is collected. Each
+// other file is a group of commands; aliases.go has the names of the scripts that
+// this command replaces.
 package main
 
 import (
@@ -56,8 +57,8 @@ func runAsProcess(sys system, args []string) int {
 }
 
 // endingSignals are the signals that ask for an orderly end, without those that
-// the process was told to ignore: nohup means SIGHUP, and a shell's trap ” INT
-// means SIGINT. (Of an ignored SIGTERM, Go's runtime does not let us know.) An
+// the process was told to ignore: nohup means SIGHUP, and a shell's trap with
+// no command means SIGINT. (Of an ignored SIGTERM, Go's runtime does not let us know.) An
 // empty list must not be given to os/signal, to which it means all signals.
 func endingSignals() []os.Signal {
 	return slices.DeleteFunc([]os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}, signal.Ignored)
