@@ -229,8 +229,8 @@ func (t *table) date(key string) time.Time {
 		t.r.fail(t.at(key), "found %s, expected a date such as 2027-06-30, without quotes", kind(v))
 		return time.Time{}
 	}
-	// A day more must be a time that is not taken for none.
-	if d.Year() < 2000 || d.Year() > 9999 {
+	// A day more must be a time that is not taken for none. (TOML has four digits.)
+	if d.Year() < 2000 {
 		t.r.fail(t.at(key), "found the year %d, expected 2000 to 9999", d.Year())
 		return time.Time{}
 	}

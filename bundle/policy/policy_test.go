@@ -132,6 +132,7 @@ func TestRefused(t *testing.T) {
 		{"waiver without end", "[[waiver]]\nrule = 'pem.lf'\nreason = 'x'\n", "waiver 1: until", "nothing"},
 		{"waiver until the year 0", waiver("pem.lf", "x", "0000-12-31"), "line 4", "the year 0"},
 		{"waiver until the year 1", waiver("pem.lf", "x", "0001-12-31"), "waiver 1: until", "the year 1"},
+		{"waiver until the year 10000", waiver("pem.lf", "x", "10000-01-01"), "line 4", ""},
 		{"waiver until 1999", waiver("pem.lf", "x", "1999-12-31"), "waiver 1: until", "the year 1999"},
 		{"an empty list of pins", "pin = []\n", "pin", "an empty list"},
 		{"waiver until a text", waiver("pem.lf", "x", "'2027-06-30'"), "waiver 1: until", `"2027-06-30"`},
@@ -159,6 +160,9 @@ func TestAtTheLimits(t *testing.T) {
 	doc += "#" + strings.Repeat("x", policy.MaxSize-len(doc)-1)
 	if p, err := policy.Parse([]byte(doc), rules); err != nil || p.WarnWithin() <= 0 {
 		t.Errorf("found %v, %v", p, err)
+	}
+	if _, err := policy.Parse([]byte(strings.Replace(doc, "9999-12-31", "2000-01-01", 1)), rules); err != nil {
+		t.Errorf("found %v", err)
 	}
 }
 
