@@ -1,6 +1,7 @@
 package nodedir
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -190,6 +191,16 @@ func FuzzIndex(f *testing.F) {
 		}
 		f.Add(data)
 	}
+	const subject = "\tunknown\t/O=Swaptacular Nodes Registry/OU=Accounting Authorities/serialNumber=1234abcd\n"
+	if _, _, ok := quickRow([]byte("V\t271123014552Z\t\t8E5F" + strings.TrimSuffix(subject, "\n"))); !ok {
+		f.Fatal("the seeds are not rows that are read at a glance")
+	}
+	for _, serial := range []string{"8E5F", "7F" + strings.Repeat("0", 38), "80" + strings.Repeat("0", 38), "0080" + strings.Repeat("0", 38), strings.Repeat("AB", 21), "00", "0000"} {
+		f.Add([]byte("V\t271123014552Z\t\t" + serial + subject))
+	}
+	for _, expires := range []string{"271131014552Z", "271128235959Z", "270028235959Z", "20270230000000Z", "00000101000000Z"} {
+		f.Add([]byte("E\t" + expires + "\t\t8E5F" + subject))
+	}
 	f.Add([]byte("R\t271123014552Z\t261124000000Z\t8E5F\tunknown\t/O=a\\\tb\n#\n\n"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		rows, problems := parseIndex(data)
@@ -202,6 +213,21 @@ func FuzzIndex(f *testing.F) {
 			r.Line = 0
 			if err != nil || again != r {
 				t.Fatalf("%+v written as %q and read as %+v, %v", r, r.String(), again, err)
+			}
+		}
+		// What is seen at a glance is what the whole row says.
+		for row := range bytes.SplitSeq(data, []byte("\n")) {
+			serial, subject, ok := quickRow(row)
+			if !ok {
+				continue
+			}
+			key, keyErr := rowKey(serial)
+			full, err := parseIndexRow(string(row))
+			if (keyErr == nil) != (err == nil) {
+				t.Fatalf("%q: at a glance %v, the whole row %v", row, keyErr, err)
+			}
+			if want, _ := serialKeyOf(full.Serial.String()); err == nil && (key != want || full.Subject != string(subject)) {
+				t.Fatalf("%q: found %s and %q, expected %s and %q", row, serial, subject, full.Serial, full.Subject)
 			}
 		}
 	})

@@ -68,6 +68,17 @@ var hexValue = func() (values [256]byte) {
 	return values
 }()
 
+// rowKey is the key of a serial number in a row: what [certs.ParseSerial] refuses
+// is none.
+func rowKey(digits []byte) (serialKey, error) {
+	key, ok := serialKeyOf(digits)
+	if !ok || key[0] != 0 || key[1] > 0x7f { // a sign octet comes before it
+		_, err := certs.ParseSerial(string(digits))
+		return key, fmt.Errorf("found %q: %w", digits, err)
+	}
+	return key, nil
+}
+
 // next is the number that comes after it.
 func (k serialKey) next() serialKey {
 	for i := len(k) - 1; i >= 0; i-- {
@@ -139,10 +150,9 @@ func (d *Dir) newRecord(text []byte) (*record, error) {
 	r := &record{dir: d, text: text, alone: true, unbroken: true}
 	r.next, _ = serialKeyOf(first.String())
 	err = r.rows(func(line int, serial, subject []byte) error {
-		key, ok := serialKeyOf(serial)
-		if !ok {
-			_, err := certs.ParseSerial(string(serial))
-			return fmt.Errorf("found %q: %w", serial, err)
+		key, err := rowKey(serial)
+		if err != nil {
+			return err
 		}
 		r.unbroken = r.unbroken && key == r.next
 		r.next = r.next.next()
