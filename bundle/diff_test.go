@@ -43,6 +43,28 @@ func TestDiffAnotherNode(t *testing.T) {
 	}
 }
 
+// Whoever has no key can make a second one of an ECDSA signature, but cannot change
+// what is signed: the first is another file, the second another certificate.
+func TestDiffSignature(t *testing.T) {
+	old := mustVerify(t, readBundle(t, "ca"))
+	for _, tt := range []struct {
+		signed    bool // too is other
+		want      bundle.Field
+		forbidden int
+	}{{false, bundle.FieldRootFile, 0}, {true, bundle.FieldRoot, 1}} {
+		changed, root, certificate := *old, *old.Root, *old.Root.Certificate
+		changed.Root, root.Certificate = &root, &certificate
+		certificate.Raw, root.File = flip(certificate.Raw), flip(root.File)
+		if tt.signed {
+			certificate.RawTBSCertificate = flip(certificate.RawTBSCertificate)
+		}
+		d := bundle.Diff(old, &changed)
+		if len(d.Fields) != 1 || d.Fields[0].Field != tt.want || len(d.Forbidden()) != tt.forbidden {
+			t.Errorf("found %+v, expected %s", d.Fields, tt.want)
+		}
+	}
+}
+
 func TestDiffFields(t *testing.T) {
 	old := aaWith(t, goodManifest, "2026-11-23\n")
 	for _, tt := range []struct {
