@@ -210,3 +210,40 @@ func TestNeverReadableByOthers(t *testing.T) {
 		})
 	}
 }
+
+// A mode that was set by a process that died before the sync is synced by the
+// one that comes after it, which sets only one that is not.
+func TestModeIsSynced(t *testing.T) {
+	for _, state := range []string{committedState, undoState} {
+		for _, there := range []fs.FileMode{0o640, 0o600} {
+			root := tempDir(t)
+			file := filepath.Join(root, "file")
+			if err := errors.Join(os.WriteFile(file, nil, there), os.Chmod(file, there)); err != nil {
+				t.Fatal(err)
+			}
+			plan := encodePlan(t, &plan{ID: testID, Ops: []op{{Action: ActionChmod, Path: "file", Mode: 0o600, OldMode: 0o640}}})
+			if err := os.WriteFile(filepath.Join(root, testJournal+state), plan, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			want := fs.FileMode(0o600)
+			if state == undoState {
+				want = 0o640
+			}
+			set, synced := false, false
+			_, err := recoverWith(root, testJournal, func(call, name string) error {
+				set = set || call == "chmod" && name == "file"
+				synced = synced || call == "sync" && name == "file"
+				if (call == "remove" || call == "rename") && !synced {
+					t.Errorf("%q, %v: the journal went on before the file was synced", state, there)
+				}
+				return nil
+			})
+			if err != nil || !synced || set != (there != want) {
+				t.Errorf("%q, %v: found %v, set %t, synced %t", state, there, err, set, synced)
+			}
+			if fi, err := os.Stat(file); err != nil || fi.Mode() != want {
+				t.Errorf("%q, %v: found %v, %v, expected the mode %v", state, there, fi.Mode(), err, want)
+			}
+		}
+	}
+}

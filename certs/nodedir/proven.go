@@ -72,7 +72,7 @@ func (v *view) addsUp(count int, recent []issuedTo, p pool, next, seqnum int64) 
 	if p.small() {
 		looks = maxRecent // all
 	}
-	if int64(count) > seqnum-p.first+1 || p.small() && count > maxRecent {
+	if int64(count) > seqnum-p.first+1 {
 		return false, nil
 	}
 	for _, n := range recent[max(0, len(recent)-looks):] {

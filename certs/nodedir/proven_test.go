@@ -129,3 +129,45 @@ func TestProvenSubnetsAreNotReadEachTime(t *testing.T) {
 	_, err = v.freeSubnet(peer)
 	wantError(t, err, file, "a folder")
 }
+
+// Where a subnet comes from among those that were counted, the last nodes prove
+// nothing: everything is read.
+func TestProvenSubnetsWhenAllAreCounted(t *testing.T) {
+	d := openNode(t, "aa")
+	for range recentSubnets {
+		mustSign(t, d, newStranger(t, certs.CreditorsAgent, "").bundle(t, "2026-11-23", nil))
+	}
+	removeRel(t, d, dirCreditorsSubnets+"/000001")
+	writeText(t, d, dirCreditorsSubnets+"/"+nameSeqNum, "16777215\n")
+	_, err := (&view{Dir: d, now: testNow, locked: true}).freeSubnet(identity(t, certs.CreditorsAgent, strings.Repeat("c", 32)))
+	wantError(t, err, dirCreditorsSubnets+"/000001 ("+referenceCA+" has it")
+}
+
+// Of the debtors agents, of whom there are few, every one is looked at.
+func TestProvenSubnetsOfSmallPool(t *testing.T) {
+	d := openNode(t, "aa")
+	for range recentSubnets {
+		mustSign(t, d, newStranger(t, certs.DebtorsAgent, "").bundle(t, "2026-11-23", nil))
+	}
+	removeRel(t, d, dirDebtorsSubnets+"/1234abcd00")
+	_, err := (&view{Dir: d, now: testNow, locked: true}).freeSubnet(identity(t, certs.DebtorsAgent, strings.Repeat("c", 32)))
+	wantError(t, err, dirDebtorsSubnets+"/1234abcd00 ("+referenceDA+" has it")
+}
+
+// More certificates than numbers that were counted: SEQNUM has gone back, even if
+// the last nodes have numbers below it.
+func TestAddsUp(t *testing.T) {
+	d := openNode(t, "aa")
+	v := &view{Dir: d, now: testNow, locked: true}
+	rec, err := v.record()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const seqnum = 2
+	p, recent := poolOf(d.identity, certs.CreditorsAgent), rec.recent[certs.CreditorsAgent]
+	for count, want := range map[int]bool{seqnum: true, seqnum + 1: false} {
+		if got, err := v.addsUp(count, recent, p, seqnum+1, seqnum); err != nil || got != want {
+			t.Errorf("%d certificates: found %t, %v, expected %t", count, got, err, want)
+		}
+	}
+}

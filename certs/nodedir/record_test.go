@@ -145,6 +145,26 @@ func TestAuthorityPutBack(t *testing.T) {
 	wantError(t, err, "no row for peers/"+referenceDA2+", expected")
 }
 
+// What another process adds after db/index was read is no damage, as long as this
+// one does not hold the lock.
+func TestRecordReadBeforeAnothersChange(t *testing.T) {
+	d := openNode(t, "aa")
+	old, err := d.readRecord()
+	if err != nil {
+		t.Fatal(err)
+	}
+	mustSign(t, d, refBundle(t, "da2"))
+	next, err := d.readSerial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (&view{Dir: d, now: testNow}).compareRecord(old, next); err != nil {
+		t.Error(err)
+	}
+	err = (&view{Dir: d, now: testNow, locked: true}).compareRecord(old, next)
+	wantError(t, err, "no row for certs/8E5F9DB19112FEFA4BC420F299571934.pem, peers/"+referenceDA2+",")
+}
+
 // A row whose subject does not begin as usual is judged by its certificate.
 func TestOtherSubject(t *testing.T) {
 	d := openNode(t, "aa")
