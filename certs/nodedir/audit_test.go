@@ -562,6 +562,16 @@ func TestAuditIsBounded(t *testing.T) {
 		}
 	}
 
+	// Nothing is said about the rows, not even how many, while one is being added.
+	pending := openNode(t, "aa")
+	appendText(t, pending, fileIndex, strings.Repeat("V\t271123014552Z\t\t8E5F\tunknown\t/O=x\n", 3*maxFindings))
+	pendingRow(t, pending)
+	for _, res := range audit(t, pending, AuditOptions{}).Results {
+		if res.Rule.ID == rule && res.Outcome == check.Failed {
+			t.Errorf("found %s, expected nothing of what an interrupted change concerns", res)
+		}
+	}
+
 	// Not only rows: folders that are no peers.
 	d := openNode(t, "aa")
 	for i := range maxFindings + 2 {

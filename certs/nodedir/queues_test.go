@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 )
 
 func TestSetQueues(t *testing.T) {
@@ -122,5 +123,33 @@ func TestDeactivate(t *testing.T) {
 	writeText(t, d, "peers/"+referenceDA+"/DEACTIVATED", "")
 	if plan, err := d.Deactivate(t.Context(), referenceDA, Change{}); err != nil || !plan.Nothing {
 		t.Errorf("found %+v, %v", plan, err)
+	}
+}
+
+// The date of a deactivation cannot be corrected: a clock that is certainly wrong
+// is refused, and one at either end of the root certificate's validity is not.
+func TestDeactivateByAWrongClock(t *testing.T) {
+	root := openNode(t, "aa").Root()
+	for _, tt := range []struct {
+		at   time.Time
+		fits bool
+	}{
+		{root.NotBefore.Add(-time.Second), false}, {root.NotBefore, true},
+		{root.NotAfter, true}, {root.NotAfter.Add(time.Second), false},
+	} {
+		d, err := Open(copyNode(t, "aa"), Options{Now: func() time.Time { return tt.at }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := tree(t, d)
+		_, err = d.Deactivate(t.Context(), referenceCA, Change{})
+		if tt.fits {
+			if err != nil {
+				t.Errorf("%v: %v", tt.at, err)
+			}
+			continue
+		}
+		wantRejected(t, err, "the clock says", "set the clock")
+		unchanged(t, d.Path(), before)
 	}
 }

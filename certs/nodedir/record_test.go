@@ -145,6 +145,30 @@ func TestAuthorityPutBack(t *testing.T) {
 	wantError(t, err, "no row for peers/"+referenceDA2+", expected")
 }
 
+// What db/index said to the plan that was shown holds for the one that is carried
+// out only if it is the same and nothing besides it was looked at.
+func TestRecordOfThePlanShown(t *testing.T) {
+	d := openNode(t, "aa")
+	for name, tt := range map[string]struct {
+		change func(r *record)
+		again  bool
+	}{
+		"the same":                    {func(*record) {}, false},
+		"another text":                {func(r *record) { r.text = append([]byte("# mine\n"), r.text...) }, true},
+		"a certificate was looked at": {func(r *record) { r.alone = false }, true},
+	} {
+		shown, err := d.readRecord()
+		if err != nil {
+			t.Fatal(err)
+		}
+		tt.change(shown)
+		got, err := (&view{Dir: d, now: testNow, locked: true, before: shown}).record()
+		if err != nil || (got != shown) != tt.again {
+			t.Errorf("%s: judged again: %t, %v, expected %t", name, got != shown, err, tt.again)
+		}
+	}
+}
+
 // What another process adds after db/index was read is no damage, as long as this
 // one does not hold the lock.
 func TestRecordReadBeforeAnothersChange(t *testing.T) {
