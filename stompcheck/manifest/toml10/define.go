@@ -47,7 +47,7 @@ const (
 	byValue  origin = iota // key = value, inline tables and arrays included: nothing can be added
 	byHeader               // [table]
 	bySuper                // part of the name of a [table] below it, which may still have a header of its own
-	byDots                 // part of a dotted key: more keys may be added as long as no header follows
+	byDots                 // part of a dotted key: more keys may be added as long as no header follows, after which none lead here
 	byArray                // [[table]]: names below it mean the last element
 )
 
@@ -56,10 +56,9 @@ var originText = map[origin]string{
 }
 
 type definition struct {
-	origin  origin
-	line    int
-	section int // of byDots: which header it is under
-	below   map[string]*definition
+	origin origin
+	line   int
+	below  map[string]*definition
 }
 
 func newTable(o origin, line int) *definition {
@@ -69,11 +68,9 @@ func newTable(o origin, line int) *definition {
 // definitions reads a document, which is known to be well-formed, token by
 // token.
 type definitions struct {
-	next     func() (token, bool)
-	t        token
-	ok       bool
-	section  int // of the table being read, an inline table included
-	sections int // so far
+	next func() (token, bool)
+	t    token
+	ok   bool
 }
 
 func (d *definitions) advance() { d.t, d.ok = d.next() }
@@ -94,9 +91,6 @@ func (d *definitions) header(root *definition) (*definition, error) {
 	if array {
 		d.advance()
 	}
-	d.sections++
-	d.section = d.sections
-
 	table := root
 	for i, part := range name[:len(name)-1] {
 		down := table.below[part]
@@ -138,9 +132,8 @@ func (d *definitions) pair(table *definition) error {
 		switch {
 		case down == nil:
 			down = newTable(byDots, line)
-			down.section = d.section
 			table.below[part] = down
-		case down.origin != byDots || down.section != d.section:
+		case down.origin != byDots:
 			return again(line, name[:i+1], down)
 		}
 		table = down
@@ -218,9 +211,6 @@ func (d *definitions) array() error {
 }
 
 func (d *definitions) inline() error {
-	outer := d.section
-	d.sections++
-	d.section = d.sections
 	table := newTable(byHeader, d.t.line)
 	d.advance()
 	for d.ok && d.t.kind != '}' {
@@ -233,7 +223,6 @@ func (d *definitions) inline() error {
 		}
 	}
 	d.advance()
-	d.section = outer
 	return nil
 }
 
