@@ -256,6 +256,8 @@ func TestCauses(t *testing.T) {
 		{"late end", connected(func(tc *tls.Conn) {}), nil, stompcheck.Options{}, stompcheck.StageLinger, stompcheck.CauseSTOMPClosed, ""},
 		{"ERROR with escapes for a terminal", connected(say(errorText("\x1b[31mno"))), nil,
 			stompcheck.Options{}, stompcheck.StageLinger, stompcheck.CauseError, `\x1b[31mno`},
+		{"ERROR cut between characters", connected(say(errorText("x" + strings.Repeat("é", 150)))), nil,
+			stompcheck.Options{}, stompcheck.StageLinger, stompcheck.CauseError, `éé"…`},
 		{"ERROR of many words", connected(say(errorText("not you! " + strings.Repeat("word ", 10_000)))), nil,
 			stompcheck.Options{}, stompcheck.StageLinger, stompcheck.CauseError, `"not you! word word`},
 		{"ERROR with a known text and many words", connected(say(errorText("Unknown peer serial number. " + strings.Repeat("word ", 10_000)))), nil,
@@ -590,6 +592,35 @@ func TestReceiptsOutOfOrder(t *testing.T) {
 	r := run(t, peering(t, "ca", "aa", addr), stompcheck.Options{Certificate: reference.KeyPair(t, "ca"), Probe: stompcheck.ProbeSMP(), Count: 10, Window: 10})
 	if r.Verdict() != stompcheck.Accepted {
 		t.Errorf("%s", dump(r))
+	}
+}
+
+// TestReceiptAgain: a server may confirm the probe once more, at once or late.
+func TestReceiptAgain(t *testing.T) {
+	good := &tls.Config{Certificates: []tls.Certificate{reference.KeyPair(t, "aa")}, ClientAuth: tls.RequireAnyClientCert}
+	addr := listen(t, laxServer(good, func(tc *tls.Conn) {
+		r := frame.NewReader(tc, frame.Limits{})
+		again := ""
+		for {
+			f, err := r.Next()
+			if err != nil {
+				return
+			}
+			id, _ := f.Get("receipt")
+			receipt := "RECEIPT\nreceipt-id:" + id + "\n\n\x00"
+			if f.Command == frame.Disconnect {
+				io.WriteString(tc, again+receipt)
+				return
+			}
+			again = receipt
+			io.WriteString(tc, receipt+receipt)
+		}
+	}))
+	for range 5 {
+		r := run(t, peering(t, "ca", "aa", addr), stompcheck.Options{Certificate: reference.KeyPair(t, "ca"), Probe: stompcheck.ProbeSMP()})
+		if r.Verdict() != stompcheck.Accepted {
+			t.Fatalf("%s", dump(r))
+		}
 	}
 }
 

@@ -416,6 +416,12 @@ func (r *run) probe(ctx context.Context) (string, *failure) {
 	if err != nil {
 		return "", failed(diagnose(CauseMessage), "%v", err)
 	}
+	confirmed := false // of the reading goroutine
+	r.stomp.ignoreReceipts(func(id []byte) (again bool) {
+		again = confirmed && string(id) == m.ID
+		confirmed = confirmed || string(id) == m.ID
+		return again
+	})
 	start := time.Now()
 	r.sentOwn = r.t.o.Probe.once
 	sendErr := r.stomp.send(frame.Send, headers, m.Body)
@@ -433,7 +439,6 @@ func (r *run) probe(ctx context.Context) (string, *failure) {
 		return "", r.unexpected(&e, true, "the receipt "+quote(m.ID))
 	}
 	r.proven, r.sentOwn = true, false
-	r.stomp.ignoreReceipts(func(id []byte) bool { return string(id) == m.ID })
 	return fmt.Sprintf("%s confirmed after %s", m.Type, round(time.Since(start))), nil
 }
 
