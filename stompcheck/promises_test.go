@@ -261,37 +261,57 @@ func laxAnswers(tc *tls.Conn) {
 	}
 }
 
-// TestInterruptedLoadLeaves: an interrupted load test that waits for receipts
-// takes its leave as STOMP demands, whichever of its goroutines hears of the
-// interruption first.
-func TestInterruptedLoadLeaves(t *testing.T) {
+// TestLeaves: a test that is broken off, or fails with the connection alive, takes
+// its leave as STOMP demands. An interruption is heard of by several goroutines,
+// in any order, so that it is tried more than once.
+func TestLeaves(t *testing.T) {
 	good := &tls.Config{Certificates: []tls.Certificate{reference.KeyPair(t, "aa")}, ClientAuth: tls.RequireAnyClientCert}
-	for range 10 {
-		ctx, cancel := context.WithCancel(context.Background())
-		last := make(chan string, 1)
-		addr := listen(t, laxServer(good, func(tc *tls.Conn) {
-			said := ""
-			for r := frame.NewReader(tc, frame.Limits{}); ; cancel() {
-				f, err := r.Next()
+	for _, tt := range []struct {
+		name  string
+		o     stompcheck.Options
+		says  string // what the server says after CONNECTED
+		cut   bool   // interrupted by the first message
+		times int
+		v     stompcheck.Verdict
+	}{
+		{"interrupted load", stompcheck.Options{Probe: stompcheck.ProbeSMP(), Count: 2, Window: 1}, "", true, 10, stompcheck.Unfinished},
+		{"interrupted probe", stompcheck.Options{Probe: stompcheck.ProbeSMP()}, "", true, 3, stompcheck.Unfinished},
+		{"load not confirmed", stompcheck.Options{Probe: stompcheck.ProbeSMP(), Count: 2, Window: 1, Timeout: 300 * time.Millisecond}, "", false, 1, stompcheck.Failed},
+		{"probe not confirmed", stompcheck.Options{Probe: stompcheck.ProbeSMP(), Timeout: 300 * time.Millisecond}, "", false, 1, stompcheck.Failed},
+		{"soak disturbed", stompcheck.Options{Soak: time.Minute}, "RECEIPT\nreceipt-id:x\n\n\x00", false, 1, stompcheck.Failed},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for range tt.times {
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				last := make(chan string, 1)
+				addr := listen(t, laxServer(good, func(tc *tls.Conn) {
+					said := ""
+					io.WriteString(tc, tt.says)
+					for r := frame.NewReader(tc, frame.Limits{}); ; {
+						f, err := r.Next()
+						if err != nil {
+							break
+						}
+						said = f.Command
+						if tt.cut {
+							cancel()
+						}
+					}
+					last <- said
+				}))
+				tt.o.Certificate, tt.o.Now, tt.o.Linger = reference.KeyPair(t, "ca"), reference.Clock(reference.InTime), -1
+				tester, err := stompcheck.New(peering(t, "ca", "aa", addr), tt.o)
 				if err != nil {
-					break
+					t.Fatal(err)
 				}
-				said = f.Command
+				if r := tester.Run(ctx); r.Verdict() != tt.v {
+					t.Fatalf("%s", dump(r))
+				}
+				if said := <-last; said != frame.Disconnect {
+					t.Fatalf("the last that the server heard was %q, expected DISCONNECT", said)
+				}
 			}
-			last <- said
-		}))
-		tester, err := stompcheck.New(peering(t, "ca", "aa", addr), stompcheck.Options{
-			Certificate: reference.KeyPair(t, "ca"), Probe: stompcheck.ProbeSMP(), Count: 2, Window: 1,
-			Now: reference.Clock(reference.InTime), Linger: -1,
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if r := tester.Run(ctx); r.Verdict() != stompcheck.Unfinished {
-			t.Fatalf("%s", dump(r))
-		}
-		if said := <-last; said != frame.Disconnect {
-			t.Fatalf("the last that the server heard was %q, expected DISCONNECT", said)
-		}
 	}
 }

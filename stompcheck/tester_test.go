@@ -217,7 +217,7 @@ func TestNegative(t *testing.T) {
 func TestLoad(t *testing.T) {
 	addr, seen := serve(t, serverConfig(t, "aa"))
 	r := run(t, peering(t, "ca", "aa", addr), stompcheck.Options{
-		Certificate: reference.KeyPair(t, "ca"), Probe: stompcheck.ProbeSMP(), Count: 5000, Window: 200,
+		Certificate: reference.KeyPair(t, "ca"), Probe: stompcheck.ProbeSMP(), Count: 5000, Window: 200, Timeout: time.Minute,
 	})
 	if r.Verdict() != stompcheck.Accepted {
 		t.Fatalf("%s", dump(r))
@@ -225,6 +225,9 @@ func TestLoad(t *testing.T) {
 	l := r.Addresses[0].Load
 	if l.Sent != 5000 || l.Confirmed != 5000 || l.Receipts != 5000 {
 		t.Errorf("found %d sent, %d confirmed, %d receipts, expected 5000 of each", l.Sent, l.Confirmed, l.Receipts)
+	}
+	if l.Took > 30*time.Second {
+		t.Errorf("the test took %s, as if receipts were waited for that had come", l.Took)
 	}
 	if l.Min <= 0 || l.Min > l.Median || l.Median > l.P90 || l.P90 > l.P99 || l.P99 > l.Max {
 		t.Errorf("quantiles out of order: %+v", l)

@@ -375,6 +375,7 @@ func TestUnfinished(t *testing.T) {
 		{"a long body", "ERROR\na:1\n\n123456789\x00", Error, "1", "123456789\x00"},
 		{"a very long body", "ERROR\na:1\n\n" + strings.Repeat("x", 9000) + "\x00", Error, "1", long[:maxRest]},
 		{"a body of great length", "ERROR\na:1\ncontent-length:9\n\n1234", Error, "1", "1234"},
+		{"cut in a command, after another frame", "SEND\na:1\n\n\x00ERR", "", "", ""},
 		{"no text after another", "SEND\na:1\n\n\x00HELLO\n", "", "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
