@@ -45,9 +45,13 @@ func (o object) get(name string) value {
 	return value{}
 }
 
-// integer returns a member that was found to be an integer.
+// integer returns a member that was found to be an integer, 0 for any other.
 func (o object) integer(name string) int64 {
-	i, _ := strconv.ParseInt(o.get(name).text, 10, 64)
+	v := o.get(name)
+	if v.kind != isNumber {
+		return 0 // a string of digits is no number
+	}
+	i, _ := strconv.ParseInt(v.text, 10, 64)
 	return i
 }
 

@@ -133,6 +133,22 @@ func TestDecodeEscapes(t *testing.T) {
 	}
 }
 
+// TestInteger: an id that was not checked, because its field is not one of the
+// type, is no number if it is a string of digits.
+func TestInteger(t *testing.T) {
+	for _, body := range []string{`{"a":-5,"b":"5","c":true,"d":5.5}`, `{"a":-5,"b":"\u0035","c":[5],"d":5.5}`} {
+		o, err := decode([]byte(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, want := range map[string]int64{"a": -5, "b": 0, "c": 0, "d": 0, "e": 0} {
+			if got := o.integer(name); got != want {
+				t.Errorf("%s: %s: found %d, expected %d", body, name, got, want)
+			}
+		}
+	}
+}
+
 // TestPlainForm: what nodes send goes the short way, whatever its type.
 func TestPlainForm(t *testing.T) {
 	for typ, s := range samples {
