@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/swaptacular/swptpeer/certs"
+	"github.com/swaptacular/swptpeer/certs/check"
 )
 
 const (
@@ -266,6 +267,16 @@ func withManifests(t testing.TB, d *Dir) {
 	t.Helper()
 	writeText(t, d, filePeersKustomize, "resources: []\n")
 	audit(t, d, AuditOptions{Fix: true})
+}
+
+// A peer that is not registered yet has no manifest and needs none.
+func TestAuditOfManifestsBeforeRegistering(t *testing.T) {
+	d := openNode(t, "aa")
+	withManifests(t, d)
+	mustSign(t, d, refBundle(t, "da2"))
+	if r := audit(t, d, AuditOptions{}); !r.Has("dir.manifests", check.Passed) || r.Has("dir.manifests", check.Failed) {
+		t.Errorf("found %v, expected manifests in order", r.Err())
+	}
 }
 
 // pendingRow leaves a change that was interrupted before a row was added to
