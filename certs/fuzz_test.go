@@ -298,7 +298,11 @@ func FuzzInspectPKCS8(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, der []byte) {
-		if inspectPKCS8(der) != nil || pbkdf2Iterations(der) > fuzzIterations {
+		rounds, err := inspectPKCS8(der)
+		if err == nil && int64(rounds) != pbkdf2Iterations(der) {
+			t.Fatalf("found %d rounds, expected %d", rounds, pbkdf2Iterations(der))
+		}
+		if err != nil || rounds > fuzzIterations {
 			return
 		}
 		_, _ = decryptKeyBlock(pemBlock{label: labelEncrypted, der: der}, []byte("secret-pw"))

@@ -88,12 +88,12 @@ func readPrivateKey(file []byte, password func() ([]byte, error)) (crypto.Signer
 	if err != nil {
 		return nil, fmt.Errorf("private key: %w", err)
 	}
-	encrypted, err := inspectKeyBlock(block)
+	rounds, err := inspectKeyBlock(block)
 	if err != nil {
 		return nil, fmt.Errorf("private key: %w", err)
 	}
 	der := block.der
-	if encrypted {
+	if rounds > 0 {
 		if password == nil {
 			return nil, ErrPasswordRequired
 		}
@@ -292,16 +292,28 @@ func EncodePrivateKey(key crypto.Signer) ([]byte, error) {
 // KeyEncrypted reports whether a private key file is encrypted, without any
 // password. Files that [ParsePrivateKey] cannot read are errors.
 func KeyEncrypted(file []byte) (bool, error) {
+	rounds, err := KeyRounds(file)
+	return rounds > 0, err
+}
+
+// KeyRounds returns how many rounds of a hash function it takes to try one
+// password on a private key file: the iterations of PBKDF2 (RFC 8018 section 5.2),
+// 1 for a key with the traditional encryption, and 0 for one without a password.
+// Files that [ParsePrivateKey] cannot read are errors.
+func KeyRounds(file []byte) (int, error) {
 	block, err := keyBlock(file)
 	if err != nil {
-		return false, fmt.Errorf("private key: %w", err)
+		return 0, fmt.Errorf("private key: %w", err)
 	}
-	encrypted, err := inspectKeyBlock(block)
+	rounds, err := inspectKeyBlock(block)
 	if err != nil {
-		return false, fmt.Errorf("private key: %w", err)
+		return 0, fmt.Errorf("private key: %w", err)
 	}
-	return encrypted, nil
+	return rounds, nil
 }
+
+// WrittenRounds are the iterations of PBKDF2 in the keys that are written here.
+const WrittenRounds = pemutil.PBKDF2Iterations
 
 func headerMap(headers []string) map[string]string {
 	m := make(map[string]string, len(headers))
@@ -316,20 +328,20 @@ func headerMap(headers []string) map[string]string {
 var legacyCiphers = []string{"DES-CBC", "DES-EDE3-CBC", "AES-128-CBC", "AES-192-CBC", "AES-256-CBC"}
 
 // inspectLegacy judges the headers of a "traditional" key (RFC 1421 section
-// 4.6.1.1 and 4.6.1.3) and reports whether it is encrypted.
-func inspectLegacy(b pemBlock) (bool, error) {
+// 4.6.1.1 and 4.6.1.3). The key of an encrypted one is a single MD5 of the password.
+func inspectLegacy(b pemBlock) (rounds int, err error) {
 	if len(b.headers) == 0 {
-		return false, nil
+		return 0, nil
 	}
 	h := headerMap(b.headers)
 	if len(h) != len(b.headers) || len(h) != 2 || h["Proc-Type"] != "4,ENCRYPTED" || h["DEK-Info"] == "" {
-		return false, fmt.Errorf("line %d: found headers that are not Proc-Type: 4,ENCRYPTED and one DEK-Info", b.line+1)
+		return 0, fmt.Errorf("line %d: found headers that are not Proc-Type: 4,ENCRYPTED and one DEK-Info", b.line+1)
 	}
 	cipher, _, _ := strings.Cut(h["DEK-Info"], ",")
 	if !slices.Contains(legacyCiphers, cipher) {
-		return false, &UnsupportedKeyError{Found: fmt.Sprintf("traditional encryption with the cipher %q", clip(cipher)), Convert: convertKey}
+		return 0, &UnsupportedKeyError{Found: fmt.Sprintf("traditional encryption with the cipher %q", clip(cipher)), Convert: convertKey}
 	}
-	return true, nil
+	return 1, nil
 }
 
 // clip shortens text of a stranger's file for an error.

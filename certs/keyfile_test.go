@@ -43,23 +43,27 @@ func TestKeysThatAreRead(t *testing.T) {
 	ec := must(ParsePrivateKey(keyFile(t, "pkcs8.pem"), nil)).Public()
 	rsa2048 := must(ParsePrivateKey(keyFile(t, "rsa2048.pem"), nil)).Public()
 	for _, tt := range []struct {
-		file      string
-		pub       crypto.PublicKey
-		encrypted bool
+		file   string
+		pub    crypto.PublicKey
+		rounds int
 	}{
-		{"sec1.pem", ec, false}, {"ecparam.pem", ec, false}, {"pkcs1.pem", rsa2048, false}, {"p384.pem", nil, false},
-		{"aes128.pem", ec, true}, {"aes192.pem", ec, true}, {"des3.pem", ec, true},
-		{"pbkdf2-SHA1.pem", ec, true}, {"pbkdf2-SHA256.pem", ec, true},
-		{"legacy-ec-aes128.pem", ec, true}, {"legacy-rsa-des3.pem", rsa2048, true},
+		{"sec1.pem", ec, 0}, {"ecparam.pem", ec, 0}, {"pkcs1.pem", rsa2048, 0}, {"p384.pem", nil, 0},
+		{"aes128.pem", ec, 2048}, {"aes192.pem", ec, 2048}, {"des3.pem", ec, 2048},
+		{"pbkdf2-SHA1.pem", ec, 2048}, {"pbkdf2-SHA256.pem", ec, 2048},
+		{"legacy-ec-aes128.pem", ec, 1}, {"legacy-rsa-des3.pem", rsa2048, 1},
 	} {
 		t.Run(tt.file, func(t *testing.T) {
 			file := keyFile(t, tt.file)
 			before := bytes.Clone(file)
-			if got, err := KeyEncrypted(file); err != nil || got != tt.encrypted {
-				t.Errorf("found encrypted %v, %v, expected %v", got, err, tt.encrypted)
+			if got, err := KeyRounds(file); err != nil || got != tt.rounds {
+				t.Errorf("found %d rounds, %v, expected %d", got, err, tt.rounds)
+			}
+			encrypted, err := KeyEncrypted(file)
+			if err != nil || encrypted != (tt.rounds > 0) {
+				t.Errorf("found encrypted %v, %v, expected %v", encrypted, err, tt.rounds > 0)
 			}
 			password := referencePassword
-			if !tt.encrypted {
+			if !encrypted {
 				password = neverAsked(t)
 			}
 			k, err := ParsePrivateKey(file, password)
@@ -75,7 +79,7 @@ func TestKeysThatAreRead(t *testing.T) {
 			if !bytes.Equal(file, before) {
 				t.Error("the caller's bytes were changed")
 			}
-			if !tt.encrypted {
+			if !encrypted {
 				return
 			}
 			if _, err := ParsePrivateKey(file, nil); !errors.Is(err, ErrPasswordRequired) {
@@ -257,8 +261,8 @@ func TestHostileKeyFiles(t *testing.T) {
 	// The greatest number of iterations is passed on; deriving with it would take seconds.
 	e := good
 	e.iterations = MaxIterations
-	if enc, err := KeyEncrypted(e.file()); !enc || err != nil {
-		t.Errorf("at the limit of iterations: found %v, %v", enc, err)
+	if rounds, err := KeyRounds(e.file()); rounds != MaxIterations || err != nil {
+		t.Errorf("at the limit of iterations: found %d, %v", rounds, err)
 	}
 }
 

@@ -112,31 +112,33 @@ func lookup(list []algorithm, oid asn1.ObjectIdentifier) (algorithm, bool) {
 	return algorithm{oid: oid, name: "the algorithm " + oid.String()}, false
 }
 
-// inspectKeyBlock says whether a private key is encrypted, and refuses what
-// pemutil cannot read, would misreport, or would panic on.
-func inspectKeyBlock(b pemBlock) (encrypted bool, err error) {
+// inspectKeyBlock says how many rounds of a hash it takes to try a password, 0 for
+// a private key that is not encrypted, and refuses what pemutil cannot read, would
+// misreport, or would panic on.
+func inspectKeyBlock(b pemBlock) (rounds int, err error) {
 	switch b.label {
 	case labelPKCS1, labelSEC1:
 		return inspectLegacy(b)
 	case labelOpenSSH:
-		return false, &UnsupportedKeyError{Found: "a key in OpenSSH's own format", Convert: convertOpenSSH}
+		return 0, &UnsupportedKeyError{Found: "a key in OpenSSH's own format", Convert: convertOpenSSH}
 	case labelPKCS8, labelEncrypted:
 	default:
-		return false, fmt.Errorf("line %d: found a %s block, expected an RSA key, or an ECDSA key on P-256 or P-384", b.line, b.label)
+		return 0, fmt.Errorf("line %d: found a %s block, expected an RSA key, or an ECDSA key on P-256 or P-384", b.line, b.label)
 	}
 	if len(b.headers) > 0 {
-		return false, fmt.Errorf("line %d: found a header inside the %s block, expected only base64", b.line+1, b.label)
+		return 0, fmt.Errorf("line %d: found a header inside the %s block, expected only base64", b.line+1, b.label)
 	}
 	if b.label == labelPKCS8 {
-		return false, nil
+		return 0, nil
 	}
-	return true, inspectPKCS8(b.der)
+	return inspectPKCS8(b.der)
 }
 
 var errBadKey = errors.New("the ENCRYPTED PRIVATE KEY block is damaged: it is not an EncryptedPrivateKeyInfo (RFC 5958)")
 
-// inspectPKCS8 judges an EncryptedPrivateKeyInfo (RFC 5958 section 3).
-func inspectPKCS8(der []byte) error {
+// inspectPKCS8 judges an EncryptedPrivateKeyInfo (RFC 5958 section 3), and returns
+// the rounds of its key derivation.
+func inspectPKCS8(der []byte) (rounds int, err error) {
 	var (
 		in                     = cryptobyte.String(der)
 		info, alg, params, sct cryptobyte.String
@@ -145,7 +147,7 @@ func inspectPKCS8(der []byte) error {
 	if !in.ReadASN1(&info, cbasn1.SEQUENCE) || !in.Empty() ||
 		!info.ReadASN1(&alg, cbasn1.SEQUENCE) || !info.ReadASN1(&sct, cbasn1.OCTET_STRING) || !info.Empty() ||
 		!alg.ReadASN1ObjectIdentifier(&oid) {
-		return errBadKey
+		return 0, errBadKey
 	}
 	if !oid.Equal(oidPBES2) {
 		for _, p := range pbeNames {
@@ -154,65 +156,65 @@ func inspectPKCS8(der []byte) error {
 				if p.legacy {
 					convert = convertLegacyKey
 				}
-				return &UnsupportedKeyError{Found: "PKCS #8 encryption with " + p.name, Convert: convert}
+				return 0, &UnsupportedKeyError{Found: "PKCS #8 encryption with " + p.name, Convert: convert}
 			}
 		}
-		return &UnsupportedKeyError{Found: "PKCS #8 encryption with the algorithm " + oid.String(), Convert: convertKey}
+		return 0, &UnsupportedKeyError{Found: "PKCS #8 encryption with the algorithm " + oid.String(), Convert: convertKey}
 	}
 	var kdf, scheme cryptobyte.String
 	if !alg.ReadASN1(&params, cbasn1.SEQUENCE) || !alg.Empty() ||
 		!params.ReadASN1(&kdf, cbasn1.SEQUENCE) || !params.ReadASN1(&scheme, cbasn1.SEQUENCE) || !params.Empty() {
-		return errBadKey
+		return 0, errBadKey
 	}
-	if err := inspectKDF(kdf); err != nil {
-		return err
+	if rounds, err = inspectKDF(kdf); err != nil {
+		return 0, err
 	}
-	return inspectCipher(scheme, len(sct))
+	return rounds, inspectCipher(scheme, len(sct))
 }
 
-// inspectKDF judges the key derivation function (RFC 8018 appendix A.2).
-func inspectKDF(kdf cryptobyte.String) error {
+// inspectKDF judges the key derivation function (RFC 8018 appendix A.2), and
+// returns its iterations.
+func inspectKDF(kdf cryptobyte.String) (rounds int, err error) {
 	var (
 		oid          asn1.ObjectIdentifier
 		params, salt cryptobyte.String
-		iterations   int64
 	)
 	if !kdf.ReadASN1ObjectIdentifier(&oid) {
-		return errBadKey
+		return 0, errBadKey
 	}
 	switch {
 	case oid.Equal(oidScrypt):
-		return &UnsupportedKeyError{Found: "PKCS #8 encryption with scrypt", Convert: convertKey}
+		return 0, &UnsupportedKeyError{Found: "PKCS #8 encryption with scrypt", Convert: convertKey}
 	case !oid.Equal(oidPBKDF2):
-		return &UnsupportedKeyError{Found: "PKCS #8 encryption with the key derivation " + oid.String(), Convert: convertKey}
+		return 0, &UnsupportedKeyError{Found: "PKCS #8 encryption with the key derivation " + oid.String(), Convert: convertKey}
 	}
 	if !kdf.ReadASN1(&params, cbasn1.SEQUENCE) || !kdf.Empty() ||
-		!params.ReadASN1(&salt, cbasn1.OCTET_STRING) || !params.ReadASN1Integer(&iterations) {
-		return errBadKey
+		!params.ReadASN1(&salt, cbasn1.OCTET_STRING) || !params.ReadASN1Integer(&rounds) {
+		return 0, errBadKey
 	}
 	if len(salt) > maxSalt {
-		return fmt.Errorf("found a PBKDF2 salt of %d bytes, expected at most %d", len(salt), maxSalt)
+		return 0, fmt.Errorf("found a PBKDF2 salt of %d bytes, expected at most %d", len(salt), maxSalt)
 	}
-	if iterations < 1 || iterations > MaxIterations {
-		return fmt.Errorf("found %d PBKDF2 iterations, expected 1 to %d; a key that asks for more is broken or hostile", iterations, MaxIterations)
+	if rounds < 1 || rounds > MaxIterations {
+		return 0, fmt.Errorf("found %d PBKDF2 iterations, expected 1 to %d; a key that asks for more is broken or hostile", rounds, MaxIterations)
 	}
 	if params.PeekASN1Tag(cbasn1.INTEGER) {
-		return &UnsupportedKeyError{Found: "PKCS #8 encryption with an explicit PBKDF2 key length", Convert: convertKey}
+		return 0, &UnsupportedKeyError{Found: "PKCS #8 encryption with an explicit PBKDF2 key length", Convert: convertKey}
 	}
 	if params.Empty() {
-		return nil // the default: hmacWithSHA1
+		return rounds, nil // the default: hmacWithSHA1
 	}
 	var prf cryptobyte.String
 	var prfOID asn1.ObjectIdentifier
 	if !params.ReadASN1(&prf, cbasn1.SEQUENCE) || !params.Empty() || !prf.ReadASN1ObjectIdentifier(&prfOID) ||
 		!prf.SkipASN1(cbasn1.NULL) || !prf.Empty() {
-		return errBadKey
+		return 0, errBadKey
 	}
 	if prfOID.Equal(oidHMACWithSHA1) || prfOID.Equal(oidHMACWithSHA256) {
-		return nil
+		return rounds, nil
 	}
 	a, _ := lookup(prfNames, prfOID)
-	return &UnsupportedKeyError{Found: "PKCS #8 encryption with PBKDF2 and " + a.name, Convert: convertKey}
+	return 0, &UnsupportedKeyError{Found: "PKCS #8 encryption with PBKDF2 and " + a.name, Convert: convertKey}
 }
 
 // inspectCipher judges the encryption scheme and what it was used on. pemutil
