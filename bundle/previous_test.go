@@ -46,6 +46,25 @@ func TestPrevious(t *testing.T) {
 	}
 }
 
+// TestPreviousSignature: as in [TestDiffSignature].
+func TestPreviousSignature(t *testing.T) {
+	for _, signed := range []bool{false, true} {
+		old := *mustVerify(t, readBundle(t, "ca"))
+		root, certificate := *old.Root, *old.Root.Certificate
+		old.Root, root.Certificate = &root, &certificate
+		certificate.Raw, root.File = flip(certificate.Raw), flip(root.File)
+		want := check.Passed
+		if signed {
+			certificate.RawTBSCertificate = flip(certificate.RawTBSCertificate)
+			want = check.Failed
+		}
+		b, report := verify(readBundle(t, "ca"), func(o *bundle.VerifyOptions) { o.Previous = &old })
+		if !report.Has("trust.previous-root", want) || (b != nil) == signed {
+			t.Errorf("what is signed differs: %v: found %v, bundle %v", signed, failures(report), b != nil)
+		}
+	}
+}
+
 func TestPins(t *testing.T) {
 	aa, ca := mustVerify(t, readBundle(t, "aa")), mustVerify(t, readBundle(t, "ca"))
 	pins := map[string]string{aa.Identity.ID(): aa.Fingerprint(), ca.Identity.ID(): ca.Fingerprint()}

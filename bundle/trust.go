@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/swaptacular/swptpeer/certs"
+	"github.com/swaptacular/swptpeer/certs/der"
 )
 
 // trust judges whose bundle it is, as far as that was asked (spec
@@ -144,7 +145,7 @@ func (v *verifier) previous() bool {
 	if v.identified() {
 		where += " of " + v.b.Identity.String()
 	}
-	if !v.report.Check(is == was, rulePreviousRoot, where,
+	if !v.report.Check(der.SameSigned(v.b.Root.Certificate, old.Root.Certificate), rulePreviousRoot, where,
 		fmt.Sprintf("the certificate with SHA-256 %s, public key %s", is, certs.KeyFingerprint(v.b.Root.RawSubjectPublicKeyInfo)),
 		fmt.Sprintf("that of %s, SHA-256 %s, public key %s", old.Identity, was, old.Fingerprint())) {
 		v.report.Skip(rulePreviousDate, fileUpdatedAt, "it is not of the same node")
