@@ -68,6 +68,7 @@ var damages = []struct {
 		}
 		write(t, d.file(fileRootKey), string(file))
 	}},
+	{"dir.key-rounds", "aa", "private/root-ca.key", "2048 rounds", func(t *testing.T, d *Dir) {}},
 	{"dir.openssl", "aa", "db/index.attr", "unique_subject = yes", func(t *testing.T, d *Dir) { writeText(t, d, fileIndexAttr, "unique_subject = yes\n") }},
 	{"dir.openssl", "aa", "db/crlnumber", "no such file", func(t *testing.T, d *Dir) { removeRel(t, d, fileCRLNumber) }},
 	{"dir.request", "aa", "db/root-ca.csr", "csr.single", func(t *testing.T, d *Dir) { writeText(t, d, fileRequest, "garbage") }},

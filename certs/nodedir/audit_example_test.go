@@ -43,6 +43,7 @@ func ExampleDir_Audit() {
 	}
 	// Output:
 	// accepted: true
+	// notice [dir.key-rounds] private/root-ca.key: found 2048 rounds for each guess, expected at least 600000, which take a tenth of a second
 	// warning [dir.gitignore] .gitignore: found no private/, peers/*/ACTIVE, .swptpeer*, expected a line for each
 	// notice [dir.conf] root-ca.conf: found nothing, expected a configuration for OpenSSL
 }

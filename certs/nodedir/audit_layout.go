@@ -240,17 +240,19 @@ func (a *auditor) checkPrivate() {
 		r.Skip(ruleDirKeyEncrypted, fileRootKey, "this user may not read it")
 		return
 	}
-	encrypted := false
+	rounds := 0
 	if err == nil {
-		encrypted, err = certs.KeyEncrypted(data)
+		rounds, err = certs.KeyRounds(data)
 		clear(data)
 	}
-	if passFail(r, ruleDirKeyForm, fileRootKey, "", err, "one private key, PKCS #8 or traditional PEM") {
-		found := "a key without a password"
-		if encrypted {
-			found = "encrypted"
-		}
-		r.Check(encrypted, ruleDirKeyEncrypted, fileRootKey, found, "an encrypted key")
+	switch {
+	case !passFail(r, ruleDirKeyForm, fileRootKey, "", err, "one private key, PKCS #8 or traditional PEM"):
+	case rounds == 0:
+		r.Fail(ruleDirKeyEncrypted, fileRootKey, "a key without a password", "an encrypted key")
+	default:
+		r.Pass(ruleDirKeyEncrypted, fileRootKey, "encrypted")
+		r.Check(rounds >= certs.WrittenRounds, ruleDirKeyRounds, fileRootKey,
+			fmt.Sprintf("%d rounds for each guess", rounds), fmt.Sprintf("at least %d, which take a tenth of a second", certs.WrittenRounds))
 	}
 }
 

@@ -67,6 +67,9 @@ var (
 		Citation: citeLayout, Advice: "restore it from a backup: it cannot be made again"}
 	ruleDirKeyEncrypted = &check.Rule{ID: "dir.key-encrypted", Severity: check.Warning, Title: "the root key is encrypted",
 		Citation: citeLayout, Advice: "run \"swptpeer key passwd\", and think of the copies that were made before"}
+	ruleDirKeyRounds = &check.Rule{ID: "dir.key-rounds", Severity: check.Notice, Title: "a guess of the root key's password is expensive",
+		Citation: "node directory, the layout; RFC 8018, section 4.2",
+		Advice:   "run \"swptpeer key passwd\": it writes the key with more rounds, also for the same password; copies from before stay as they are"}
 	ruleDirOpenSSL = &check.Rule{ID: "dir.openssl", Severity: check.Warning, Title: "db/index.attr and db/crlnumber say what OpenSSL expects",
 		Citation: citeLayout, Advice: "\"swptpeer init\" makes the files that are missing; correct others by hand"}
 
@@ -156,7 +159,7 @@ var dirRules = []*check.Rule{
 	ruleDirRepaired, ruleDirJournal, ruleDirPending, ruleDirObstacle, ruleDirTemporary, ruleDirSignatures,
 	ruleDirIdentity, ruleDirRoot,
 	ruleDirFolder, ruleDirFile, ruleDirNewline, ruleDirSymlink, ruleDirModePrivate, ruleDirModePublic, ruleDirGitignore,
-	ruleDirConf, ruleDirConfIdentity, ruleDirKeyPlace, ruleDirKeyForm, ruleDirKeyEncrypted, ruleDirOpenSSL,
+	ruleDirConf, ruleDirConfIdentity, ruleDirKeyPlace, ruleDirKeyForm, ruleDirKeyEncrypted, ruleDirKeyRounds, ruleDirOpenSSL,
 	ruleDirRequest, ruleDirNodeInfo, ruleDirUpdatedAt, ruleDirPublished,
 	ruleDirIndexRows, ruleDirIndexCertificate, ruleDirCertificateRow, ruleDirIssued,
 	ruleDirSerialOnce, ruleDirSerialNext, ruleDirNodeOnce, ruleDirRowPeer, ruleDirServerEnds,

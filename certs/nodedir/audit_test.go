@@ -45,7 +45,7 @@ func failedRules(r *check.Report) []string {
 }
 
 // What a reference node lacks: it was made without these.
-var referenceFindings = []string{"dir.conf", "dir.gitignore"}
+var referenceFindings = []string{"dir.conf", "dir.gitignore", "dir.key-rounds"}
 
 func TestAuditReference(t *testing.T) {
 	passed := map[string]bool{}
@@ -71,7 +71,7 @@ func TestAuditReference(t *testing.T) {
 		passed[res.Rule.ID] = passed[res.Rule.ID] || res.Outcome == check.Passed
 	}
 	// These need something that no reference node has.
-	for _, id := range []string{"dir.symlink", "dir.conf", "dir.conf-identity", "dir.published", "dir.manifests", "dir.manifests-list", "dir.peer-manifest"} {
+	for _, id := range []string{"dir.symlink", "dir.conf", "dir.conf-identity", "dir.key-rounds", "dir.published", "dir.manifests", "dir.manifests-list", "dir.peer-manifest"} {
 		passed[id] = true
 	}
 	for _, rule := range dirRules {
@@ -84,10 +84,16 @@ func TestAuditReference(t *testing.T) {
 // A node that this program made has nothing to be found.
 func TestAuditOwnNode(t *testing.T) {
 	for _, typ := range []certs.NodeType{certs.AccountingAuthority, certs.CreditorsAgent, certs.DebtorsAgent} {
-		d := openNode(t, map[certs.NodeType]string{certs.AccountingAuthority: "aa", certs.CreditorsAgent: "ca", certs.DebtorsAgent: "da"}[typ])
+		node := map[certs.NodeType]string{certs.AccountingAuthority: "aa", certs.CreditorsAgent: "ca", certs.DebtorsAgent: "da"}[typ]
+		d := openNode(t, node)
 		// Completed by init, which adds what the existing tool does not write.
 		writeText(t, d, fileConf, string(encodeConf(d.Identity())))
 		writeText(t, d, filePeersKustomize, string(encodePeersList(nil)))
+		key, err := certs.EncryptPrivateKey(referenceKey(t, node), []byte("secret-pw"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		writeText(t, d, fileRootKey, string(key))
 		audit(t, d, AuditOptions{Fix: true})
 		out := filepath.Join(t.TempDir(), "bundle.zip")
 		if _, err := d.CreateBundle(t.Context(), out, false, keyOf(t, d)); err != nil {
@@ -97,7 +103,7 @@ func TestAuditOwnNode(t *testing.T) {
 		if failed := failedRules(r); len(failed) > 0 {
 			t.Errorf("%s: found breaches of %v: %v", typ, failed, r.Failed(check.Warning))
 		}
-		for _, id := range []string{"dir.conf", "dir.conf-identity", "dir.published", "dir.manifests", "dir.manifests-list"} {
+		for _, id := range []string{"dir.conf", "dir.conf-identity", "dir.key-rounds", "dir.published", "dir.manifests", "dir.manifests-list"} {
 			if !r.Has(id, check.Passed) {
 				t.Errorf("%s: %s did not pass", typ, id)
 			}
@@ -240,8 +246,8 @@ func TestAuditFix(t *testing.T) {
 	before := snapshot(t, d.Path())
 
 	r := audit(t, d, AuditOptions{Fix: true})
-	if failed := failedRules(r); !slices.Equal(failed, []string{"dir.conf"}) {
-		t.Errorf("found breaches of %v after the repair, expected dir.conf only: %v", failed, r.Failed(check.Warning))
+	if failed := failedRules(r); !slices.Equal(failed, []string{"dir.conf", "dir.key-rounds"}) {
+		t.Errorf("found breaches of %v after the repair, expected dir.conf and dir.key-rounds only: %v", failed, r.Failed(check.Warning))
 	}
 	var repaired []string
 	for _, res := range r.Results {
@@ -487,7 +493,7 @@ func TestAuditInterrupted(t *testing.T) {
 			writeText(t, d, aaPeer+peerQueues, "3\n")
 
 			r = audit(t, d, AuditOptions{Fix: true})
-			if got := failedRules(r); !slices.Equal(got, []string{"dir.conf"}) {
+			if got := failedRules(r); !slices.Equal(got, []string{"dir.conf", "dir.key-rounds"}) {
 				t.Errorf("%d of %d steps: found breaches of %v after the repair", n, steps, got)
 			}
 			wantDir := after
