@@ -146,6 +146,20 @@ func TestParseCertificates(t *testing.T) {
 	}
 }
 
+// A block that cannot be read is not a matter of the file around it, and the
+// advice is another.
+func TestAdviceForAMalformedBlock(t *testing.T) {
+	for file, want := range map[string]string{
+		string(pem.EncodeToMemory(&pem.Block{Type: labelCertificate, Bytes: []byte{0x30, 0}})): adviceNewRoot,
+		"": ruleRootSingle.Advice,
+	} {
+		_, r := CheckRootFile([]byte(file), at)
+		if len(r.Results) != 1 || r.Results[0].Advice != want {
+			t.Errorf("%q: found %+v, expected the advice %q", file, r.Results, want)
+		}
+	}
+}
+
 // Many small blocks take no more memory than a few times the file.
 func TestScanPEMOfManyBlocks(t *testing.T) {
 	const blocks, times = 5000, 20

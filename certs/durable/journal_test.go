@@ -228,6 +228,8 @@ func TestRecoverStaysInside(t *testing.T) {
 		var i *Interrupted
 		if _, err := Recover(root, testJournal); !errors.As(err, &i) || !errors.Is(err, ErrLink) || !strings.Contains(err.Error(), "d: ") {
 			t.Errorf("state %q: found error %v", state, err)
+		} else if i.Journal != testJournal+state {
+			t.Errorf("state %q: found the journal %q, expected the file that is there", state, i.Journal)
 		}
 		if after := snapshot(t, outside); after != before {
 			t.Fatalf("state %q: found\n%s", state, after)
