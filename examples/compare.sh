@@ -8,7 +8,8 @@
 # Needs Linux, go, hyperfine (1.13 or later), openssl, zip, unzip and GNU time; for
 # "stomp" rabbitmq-server, as root. Run it on a machine that does nothing else: a
 # ratio survives a slow machine, not a busy one. RUNS is how often each command is
-# run; FOLDER is where a temporary folder of 3 GB is made and removed.
+# run; MANY is how many bundles and peers there are, 10000 unless it says otherwise;
+# FOLDER is where a temporary folder of 3 GB is made and removed.
 set -euo pipefail
 shopt -s inherit_errexit
 umask 077
@@ -42,6 +43,7 @@ case $repo$work in
 esac
 unset SWPTPEER_DIR PREPARE GOMAXPROCS GOGC GOMEMLIMIT GODEBUG
 export SWPTPEER_PASSWORD=secret-pw # of the reference nodes' keys
+: "${MANY:=10000}"
 
 need() {
 	for tool; do
@@ -186,23 +188,23 @@ create() {
 }
 
 batch() {
-	heading "5. 10,000 bundles in one call"
+	heading "5. $MANY bundles in one call"
 	mkdir -p many
-	for i in $(seq 10000); do cp "$reference/bundles/da.zip" "many/$i.zip"; done
+	for i in $(seq "$MANY"); do cp "$reference/bundles/da.zip" "many/$i.zip"; done
 	local one two
 	one=$(GOMAXPROCS=1 RUNS=${RUNS:-3} run median "$swptpeer bundle verify -q many")
 	two=$(RUNS=${RUNS:-3} run median "$swptpeer bundle verify -q many")
 	row 'processes: all processors, beside one' "0.9 of how RSA alone scales: see the floors below" "$two" "$one"
-	memory 'memory with 10,000' "flat" "$swptpeer" bundle verify -q many
+	memory "memory with $MANY" "flat" "$swptpeer" bundle verify -q many
 	mkdir -p few
-	for i in $(seq 1000); do cp "$reference/bundles/da.zip" "few/$i.zip"; done
-	memory 'memory with 1,000' "" "$swptpeer" bundle verify -q few
+	for i in $(seq $((MANY / 10))); do cp "$reference/bundles/da.zip" "few/$i.zip"; done
+	memory "memory with $((MANY / 10))" "" "$swptpeer" bundle verify -q few
 	bench ./bundle/batch '^BenchmarkJudge$' -cpu 1,2
 }
 
 # exchange KIND WHO: rows of signing and registering a peer.
 exchange() {
-	local few=$1-10 many=$1-10000 a b
+	local few=$1-10 many=$1-$MANY a b
 	a=$(PREPARE="sh $many/reset" run median "$swptpeer peer sign $many/sign.zip -y -d $many/apps/node --key $many/root.key")
 	b=$(PREPARE="sh $few/reset" run median "$swptpeer peer sign $few/sign.zip -y -d $few/apps/node --key $few/root.key")
 	row "\`peer sign --key\`$2" "at least 0.83" "$a" "$b"
@@ -212,10 +214,10 @@ exchange() {
 }
 
 peers() {
-	heading "6. A node with 10,000 peers, beside one with 10"
-	local kind n few=ca-10 many=ca-10000 both
+	heading "6. A node with $MANY peers, beside one with 10"
+	local kind n few=ca-10 many=ca-$MANY both
 	for kind in ca aa; do
-		for n in 10 10000; do
+		for n in 10 "$MANY"; do
 			[ -e "$kind-$n" ] || ./manypeers make -type "$kind" -peers "$n" "$kind-$n" >/dev/null
 		done
 	done
