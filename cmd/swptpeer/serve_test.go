@@ -146,10 +146,15 @@ func TestEventQueue(t *testing.T) {
 		}
 		return ok
 	}
-	put(queuedEvents + 10)
-	for range queuedEvents / 2 {
+	put(queuedEvents + 9)
+	for range queuedEvents/2 - 1 {
 		take()
 	}
+	put(1) // counted: the queue is not half empty yet
+	if len(q.events) != queuedEvents/2+1 || q.missed != 10 {
+		t.Errorf("found %d queued, %d missed, want %d and 10", len(q.events), q.missed, queuedEvents/2+1)
+	}
+	take()
 	put(1) // queued, after 10 that are not
 	if seen != queuedEvents/2 || len(q.events) != queuedEvents/2+1 || q.missed != 0 {
 		t.Errorf("found %d seen, %d queued, %d missed", seen, len(q.events), q.missed)

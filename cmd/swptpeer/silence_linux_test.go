@@ -100,6 +100,13 @@ func TestSilenceIsNotBegunLate(t *testing.T) {
 			t.Fatalf("found %v, expected %v", err, context.Canceled)
 		}
 	}
+	// Nor does one that is over, when a stopped process goes on.
+	late := &silence{fd: int(slave.Fd()), out: slave, question: "late? "}
+	late.end()
+	late.resume()
+	if err := late.ask(); err != nil {
+		t.Error(err)
+	}
 	if s := (&session{t: t, slave: slave}); !s.echo() {
 		t.Error("the terminal is left without echo")
 	}
