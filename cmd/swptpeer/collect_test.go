@@ -33,13 +33,17 @@ func TestCollectLater(t *testing.T) {
 	t.Setenv("GOGC", "")
 	const usual, chosen = 117, 150
 	defer debug.SetGCPercent(debug.SetGCPercent(usual))
+	before := inUse()
 	collectLater()
-	if rate := collectRate(); rate != firstRate && rate != usual { // usual: there was a collection already
-		t.Errorf("found a rate of %d %%, expected %d", rate, firstRate)
-	}
-	awaitRate(t, usual)
+	awaitRate(t, collectionRate(before, usual))
 
-	collectLater()
+	// Much in use: the usual rate; little again: the late one.
+	much := make([]byte, 4*litter)
+	awaitRate(t, usual)
+	runtime.KeepAlive(much)
+	much = nil
+	awaitRate(t, collectionRate(before, usual))
+
 	debug.SetGCPercent(chosen)
 	awaitRate(t, chosen)
 
@@ -48,5 +52,16 @@ func TestCollectLater(t *testing.T) {
 	collectLater()
 	if rate := collectRate(); rate != usual {
 		t.Errorf("found a rate of %d %%, expected that of the environment, %d", rate, usual)
+	}
+}
+
+func TestCollectionRate(t *testing.T) {
+	for _, tt := range []struct {
+		inUse uint64
+		rate  int
+	}{{0, 400}, {1 << 20, 400}, {6 << 20, 400}, {8 << 20, 300}, {12 << 20, 200}, {24 << 20, 100}, {25 << 20, 100}, {1 << 40, 100}} {
+		if got := collectionRate(tt.inUse, 100); got != tt.rate {
+			t.Errorf("%d bytes: found %d %%, expected %d", tt.inUse, got, tt.rate)
+		}
 	}
 }
