@@ -11,7 +11,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -283,7 +282,7 @@ func TestCreateRefuses(t *testing.T) {
 			link("y", "stomp.toml")(t, s)
 		}, "a symbolic link"},
 		{"a pipe", func(t testing.TB, s *bundle.Source) {
-			if err := syscall.Mkfifo(filepath.Join(s.Dir, "x"), 0o600); err != nil {
+			if err := makePipe(filepath.Join(s.Dir, "x")); err != nil {
 				t.Skip(err)
 			}
 		}, "a named pipe"},

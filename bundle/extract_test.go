@@ -29,9 +29,9 @@ func TestExtractModes(t *testing.T) {
 	for _, umask := range []int{0, 0o022, 0o077, 0o777} {
 		for _, b := range []*bundle.Bundle{published(t), strange} {
 			dir := filepath.Join(t.TempDir(), "new")
-			old := syscall.Umask(umask)
+			old := setUmask(umask)
 			err := b.NodeInfo.Extract(dir)
-			syscall.Umask(old)
+			setUmask(old)
 			if err != nil {
 				t.Fatalf("umask %03o: %v", umask, err)
 			}
@@ -163,7 +163,7 @@ func TestExtractSyncs(t *testing.T) {
 	b := published(t)
 	synced := make(map[string]int64) // size of a file, names in a folder
 	last := ""
-	defer syscall.Umask(syscall.Umask(0o077)) // modes are right only when they have been set
+	defer setUmask(setUmask(0o077)) // modes are right only when they have been set
 	err := b.NodeInfo.ExtractSyncing(dir, func(f *os.File) error {
 		info, err := f.Stat()
 		if err != nil {
