@@ -149,7 +149,7 @@ made() {
 	[ -e "$1.zip" ] && return
 	node "$1" ca
 	./bundlefiles "$1" "$1/nodeinfo/files" "$2"
-	"$swptpeer" bundle create "$1.zip" -d "$1" -q
+	"$swptpeer" bundle create "$1.zip" -d "$1" -q >/dev/null
 	unzip -p "$1.zip" nodeinfo.zip >"$1-inner.zip"
 }
 
@@ -182,7 +182,7 @@ create() {
 		printf "| size of the archive | %.2f MB | %.2f MB | %.3f | within 0.02 of 1 |\n", a / 1e6, b / 1e6, b / a
 	}'
 	for cores in 1 2 8; do
-		GOMAXPROCS=$cores "$swptpeer" bundle create mixed.zip -d mixed --overwrite -q
+		GOMAXPROCS=$cores "$swptpeer" bundle create mixed.zip -d mixed --overwrite -q >/dev/null
 		openssl dgst -sha256 -r mixed.zip
 	done | sort -u | awk 'END { printf "| different archives with GOMAXPROCS 1, 2 and 8 | %d | | | 1 |\n", NR }'
 }

@@ -14,6 +14,7 @@ import (
 	"crypto/sha256"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/swaptacular/swptpeer/bundle"
 	"github.com/swaptacular/swptpeer/bundle/source"
@@ -62,14 +63,21 @@ type Result struct {
 // ones are begun, Err of each of those is that of ctx, and so is the error.
 func Judge(ctx context.Context, items []source.Item, opts Options) ([]Result, error) {
 	results := make([]Result, len(items))
-	next := make(chan int)
 	judging := make(chan struct{}, min(runtime.GOMAXPROCS(0), MaxJudged))
+	var begun atomic.Int64
 	var mu sync.Mutex
 	done := 0
 	var wg sync.WaitGroup
 	for range min(MaxOpen, len(items)) {
+		// Each takes the next item by itself: handing them out would cost the
+		// command two switches of threads for each, because its main goroutine
+		// is tied to one.
 		wg.Go(func() {
-			for i := range next {
+			for ctx.Err() == nil {
+				i := int(begun.Add(1)) - 1
+				if i >= len(items) {
+					return
+				}
 				results[i] = judge(ctx, items[i], opts, judging)
 				if opts.Done != nil {
 					mu.Lock()
@@ -80,17 +88,8 @@ func Judge(ctx context.Context, items []source.Item, opts Options) ([]Result, er
 			}
 		})
 	}
-	begun := 0
-	for begun < len(items) && ctx.Err() == nil {
-		select {
-		case next <- begun:
-			begun++
-		case <-ctx.Done():
-		}
-	}
-	close(next)
 	wg.Wait()
-	for i := begun; i < len(items); i++ {
+	for i := int(begun.Load()); i < len(items); i++ {
 		results[i] = Result{Name: items[i].Name, Err: ctx.Err()}
 	}
 	return results, ctx.Err()
