@@ -28,10 +28,11 @@ import (
 )
 
 // init keeps the main goroutine, which makes every change to files, on the main
-// thread. It costs nothing here, and makes "the n-th rename of this command" a
-// thing that can be named from outside: strace counts system calls by thread,
-// and the tests of what a kill or a failing disk does at each of them
-// (faults_linux_test.go) rely on it.
+// thread. It costs two switches of threads whenever that goroutine waits for
+// another, so that nothing that happens thousands of times may wait in it. It makes
+// "the n-th rename of this command" a thing that can be named from outside: strace
+// counts system calls by thread, and the tests of what a kill or a failing disk does
+// at each of them (faults_linux_test.go) rely on it.
 func init() { runtime.LockOSThread() }
 
 func main() { os.Exit(runAsProcess(hostSystem(), os.Args)) }
