@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/swaptacular/swptpeer/certs"
 	"github.com/swaptacular/swptpeer/certs/name"
@@ -60,10 +60,11 @@ func serialKeyOf[T string | []byte](digits T) (key serialKey, ok bool) {
 // hexValue is the value of a hex digit; 0xff for what is none.
 var hexValue = func() (values [256]byte) {
 	for i := range values {
-		n, err := strconv.ParseUint(string(rune(i)), 16, 4)
-		if values[i] = byte(n); err != nil {
-			values[i] = 0xff
-		}
+		values[i] = 0xff
+	}
+	for i, c := range []byte("0123456789abcdef") {
+		values[c] = byte(i)
+		values[unicode.ToUpper(rune(c))] = byte(i)
 	}
 	return values
 }()

@@ -33,23 +33,25 @@ func TestCollectLater(t *testing.T) {
 	t.Setenv("GOGC", "")
 	const usual, chosen = 117, 150
 	defer debug.SetGCPercent(debug.SetGCPercent(usual))
-	before := inUse()
-	collectLater()
-	awaitRate(t, collectionRate(before, usual))
+	runtime.GC()
+	before := inUse(usual)
+	litter := 8 * before
+	collectLater(litter)
+	awaitRate(t, lateRate)
 
 	// Much in use: the usual rate; little again: the late one.
-	much := make([]byte, 4*litter)
+	much := make([]byte, litter)
 	awaitRate(t, usual)
 	runtime.KeepAlive(much)
 	much = nil
-	awaitRate(t, collectionRate(before, usual))
+	awaitRate(t, lateRate)
 
 	debug.SetGCPercent(chosen)
 	awaitRate(t, chosen)
 
 	debug.SetGCPercent(usual)
 	t.Setenv("GOGC", "117")
-	collectLater()
+	collectLater(litter)
 	if rate := collectRate(); rate != usual {
 		t.Errorf("found a rate of %d %%, expected that of the environment, %d", rate, usual)
 	}
@@ -60,7 +62,7 @@ func TestCollectionRate(t *testing.T) {
 		inUse uint64
 		rate  int
 	}{{0, 400}, {1 << 20, 400}, {6 << 20, 400}, {8 << 20, 300}, {12 << 20, 200}, {24 << 20, 100}, {25 << 20, 100}, {1 << 40, 100}} {
-		if got := collectionRate(tt.inUse, 100); got != tt.rate {
+		if got := collectionRate(tt.inUse, 24<<20, 100); got != tt.rate {
 			t.Errorf("%d bytes: found %d %%, expected %d", tt.inUse, got, tt.rate)
 		}
 	}

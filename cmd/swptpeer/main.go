@@ -41,7 +41,7 @@ func main() { os.Exit(runAsProcess(hostSystem(), os.Args)) }
 // command through it, too.
 func runAsProcess(sys system, args []string) int {
 	sys.keepMemory()
-	collectLater()
+	collectLater(maxLitter)
 	// net/http writes to it what a web server sends unasked, past the rules of
 	// tui.go. Nothing else here does.
 	log.SetOutput(io.Discard)
