@@ -24,6 +24,9 @@ type commandLine struct {
 	args    []string
 	help    bool
 	version bool
+	// behind is what stood directly behind a flag such as --password-stdin,
+	// which takes no value. Whoever believes that it does wrote the password.
+	behind []string
 }
 
 type flagValue struct{ name, value string }
@@ -83,14 +86,18 @@ func parseArgs(root *command, args []string) (*commandLine, error) {
 	line := &commandLine{command: root}
 	every := sync.OnceValue(func() map[string]flagKind { return flagTable(root.all()...) })
 	var tokens []token
+	secret := false // the argument before was such a flag
 	for i := 0; i < len(args); i++ {
-		arg := args[i]
+		arg, behind := args[i], secret
+		secret = false
 		if arg == "--" {
 			line.args = append(line.args, args[i+1:]...)
 			break
 		}
 		if len(arg) < 2 || arg[0] != '-' {
-			line.word(arg)
+			if !line.word(arg) && behind {
+				line.behind = append(line.behind, arg)
+			}
 			continue
 		}
 		t := token{text: arg}
@@ -107,6 +114,10 @@ func parseArgs(root *command, args []string) (*commandLine, error) {
 		if !known {
 			kind, known = every()[t.name]
 		}
+		if !known && behind {
+			line.behind = append(line.behind, t.text, t.shown())
+		}
+		secret = known && !kind.takesValue && !t.valued && strings.Contains(kind.name, "password")
 		if known && kind.takesValue && !t.valued {
 			if i+1 == len(args) {
 				return line, withHint(usagef("flag %s needs a value", arg), "write it as --"+kind.name+"=VALUE")
@@ -123,20 +134,21 @@ func parseArgs(root *command, args []string) (*commandLine, error) {
 }
 
 // word takes an argument for a command word as long as there are commands to
-// be named.
-func (l *commandLine) word(arg string) {
+// be named, and says whether it was one.
+func (l *commandLine) word(arg string) bool {
 	if len(l.args) == 0 {
 		if len(l.path) == 0 && !l.help && arg == "help" {
 			l.help = true
-			return
+			return true
 		}
 		if sub := l.command.find(arg); sub != nil {
 			l.command = sub
 			l.path = append(l.path, sub)
-			return
+			return true
 		}
 	}
 	l.args = append(l.args, arg)
+	return false
 }
 
 // setFlags checks the flags against the command that was named; every is those
@@ -203,6 +215,10 @@ func (l *commandLine) unknownFlag(t token) error {
 // neverAnArgument is the hint for what may be a password on the command line.
 // Nothing of it is repeated: errors end up in logs.
 const neverAnArgument = "a password is never an argument: give it with --password-file, --password-fd, --password-stdin, SWPTPEER_PASSWORD or at the prompt"
+
+// notShown is the hint for an error from which [printer.conceal] took something.
+const notShown = "--password-stdin takes no value (it reads standard input):\n" +
+	"what stands behind it may be a password, and is not shown"
 
 var (
 	// secretFlags are the names of flags that other programs take a password

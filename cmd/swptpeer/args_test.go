@@ -6,7 +6,9 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -265,7 +267,7 @@ func TestPasswordArgumentsAreNotRepeated(t *testing.T) {
 	const secret = "hunter2secret"
 	forms := []string{"--password=", "--password ", "-password=", "--passwd=", "--pass=", "--passphrase=", "--Password=", "--PASSWORD ", "--pw=", "-pw ", "--pwd=",
 		"-p ", "-p=", "-p", "--pass", "--password", "--new-password=", "--new-pass ", "--newpassword=", "--old-password=",
-		"--password-stdin=", "--new-password-stdin=", "--password-fd=", "--password-fd ", "--password-file=", "--new-password-file ", "--secret=", ""}
+		"--password-stdin=", "--new-password-stdin=", "--password-stdin ", "--new-password-stdin ", "--password-fd=", "--password-fd ", "--password-file=", "--new-password-file ", "--secret=", ""}
 	places := []string{"", "key", "key passwd", "key public", "init", "csr create", "generate-masterkey"}
 	env := []string{"SWPTPEER_PASSWORD=" + oldPassword, "SWPTPEER_NEW_PASSWORD=" + newPassword}
 	node := referenceNode(t, "aa")
@@ -288,6 +290,43 @@ func TestPasswordArgumentsAreNotRepeated(t *testing.T) {
 				}
 			}
 		}
+	}
+	// Behind a flag that takes no value, wherever it becomes an argument.
+	for _, word := range []string{secret, "hunter 2\tsecret", "-" + secret, "-" + secret + "=x", "geheim", "a", "x.csr"} {
+		for _, form := range []string{"--password-stdin %s csr sign x", "--new-password-stdin %s key passwd", "csr --password-stdin %s sign x",
+			"peer --password-stdin %s", "--password-stdin %s --help", "server renew --password-stdin %s", "csr sign --password-stdin %s",
+			"csr sign --password-stdin %s x", "peer sign --password-stdin %s", "bundle create --password-stdin %s/out", "init --password-stdin %s --type ca",
+			"create-infobundle --password-stdin %s", "sign-servercert --password-stdin %s x 1", "stompcheck --password-stdin %s", "peer list --password-stdin %s"} {
+			var args []string
+			for _, arg := range strings.Fields(form) {
+				args = append(args, strings.ReplaceAll(arg, "%s", word))
+			}
+			args = append(args, "--dir", node, "--yes")
+			status, text := inProcess(referenceTime, env, args...)
+			shown := regexp.MustCompile(`(^|[^\pL])` + regexp.QuoteMeta(strconv.Quote(word)[1:len(strconv.Quote(word))-1]) + `([^\pL]|$)`)
+			for line := range strings.Lines(text) {
+				if word != "a" && shown.MatchString(line) || strings.Contains(line, strconv.Quote(word)) || strings.Contains(line, "open "+word+":") {
+					t.Errorf("%q: exit status %d: %s", args, status, text)
+				}
+			}
+			if status == statusDone && !strings.HasPrefix(text, "Usage: ") {
+				t.Errorf("%q: exit status 0: %s", args, text)
+			}
+		}
+	}
+	// What is a file is named, and is read as ever.
+	csr := reference(t, "servers/aa.csr")
+	notCSR := reference(t, "bundles/ca.zip")
+	stdin := func(input string, args ...string) (int, string) {
+		var out bytes.Buffer
+		status := run(t.Context(), closedSystem(nil), append([]string{programName}, args...), strings.NewReader(input), &out, &out)
+		return status, out.String()
+	}
+	if status, text := stdin(oldPassword+"\n", "csr", "sign", "--password-stdin", notCSR, "--dir", node, "--yes"); status != statusFailed || !strings.Contains(text, notCSR) || strings.Contains(text, "not shown") {
+		t.Errorf("a file behind --password-stdin: exit status %d: %s", status, text)
+	}
+	if status, text := stdin(oldPassword+"\n", "csr", "sign", "--password-stdin", csr, "--dir", node, "--yes"); status != statusDone {
+		t.Errorf("a request behind --password-stdin: exit status %d: %s", status, text)
 	}
 	// Names and values that are not secret are shown.
 	for args, want := range map[string]string{

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"os"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
@@ -38,6 +39,9 @@ func run(ctx context.Context, sys system, args []string, stdin io.Reader, stdout
 		err = errors.Join(err, ctx.Err())
 	}
 	a.printError(err)
+	if a.err.concealed {
+		a.err.hintLine(notShown)
+	}
 	return exitStatus(err)
 }
 
@@ -69,6 +73,7 @@ func (a *app) main(ctx context.Context, args []string) error {
 		return nil
 	}
 	line, err := parseArgs(a.root, args)
+	a.err.hidden = noFiles(line.behind)
 	if err != nil {
 		return err
 	}
@@ -95,6 +100,22 @@ func (a *app) main(ctx context.Context, args []string) error {
 		err = &usageError{err.Error()}
 	}
 	return err
+}
+
+// noFiles returns which arguments do not mean a file that is there, and the
+// folders in them that are not there. The name of a file is no secret, and what is
+// wrong with it cannot be said without it.
+func noFiles(args []string) []string {
+	var out []string
+	for _, arg := range args {
+		for path := arg; path != "-"; path = filepath.Dir(path) {
+			if _, err := os.Lstat(path); err == nil || path == "" || path == filepath.Dir(path) {
+				break
+			}
+			out = append(out, path)
+		}
+	}
+	return out
 }
 
 // commands returns the tree of all commands.

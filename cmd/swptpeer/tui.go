@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -50,6 +51,10 @@ type printer struct {
 	w      io.Writer
 	colour bool
 	err    error
+	// hidden is what errors and hints do not repeat; concealed, that one of them
+	// would have.
+	hidden    []string
+	concealed bool
 }
 
 // newPrinter decides about colour for this one stream: not when told not to,
@@ -240,13 +245,41 @@ const programName = "swptpeer"
 
 // errorLine prints a failure.
 func (p *printer) errorLine(text string) {
-	p.printf("%s: %s %s\n", raw(programName), raw(p.paint(bad, "error:")), text)
+	p.printf("%s: %s %s\n", raw(programName), raw(p.paint(bad, "error:")), p.conceal(text))
+}
+
+// conceal replaces what is hidden, also in quotes, where it stands by itself and
+// is no part of a longer word.
+func (p *printer) conceal(text string) string {
+	for _, word := range p.hidden {
+		quoted := strconv.Quote(word)
+		for _, form := range []string{quoted, quoted[1 : len(quoted)-1], word} {
+			for from := 0; form != ""; {
+				i := strings.Index(text[from:], form)
+				if i < 0 {
+					break
+				}
+				from += i
+				before, _ := utf8.DecodeLastRuneInString(text[:from])
+				after, _ := utf8.DecodeRuneInString(text[from+len(form):])
+				if unicode.IsLetter(before) || unicode.IsDigit(before) || unicode.IsLetter(after) || unicode.IsDigit(after) {
+					from += len(form)
+					continue
+				}
+				const instead = "(not shown)"
+				text = text[:from] + instead + text[from+len(form):]
+				from += len(instead)
+				p.concealed = true
+			}
+		}
+	}
+	return text
 }
 
 // hintLine prints what to do about a failure; a hint may have several lines.
 func (p *printer) hintLine(text string) {
 	for line := range strings.SplitSeq(text, "\n") {
-		p.printf("%s: %s %s\n", raw(programName), raw(p.paint(strong, "hint:")), line)
+		p.printf("%s: %s %s\n", raw(programName), raw(p.paint(strong, "hint:")), p.conceal(line))
 	}
 }
 
