@@ -133,6 +133,9 @@ func (c *call) dir() string {
 	return "."
 }
 
+// rootKeyPath is the root key as paths in a node directory are reported.
+const rootKeyPath = "private/root-ca.key"
+
 // options are those of every use of the node directory.
 func (c *call) options() nodedir.Options {
 	var sourceDate time.Time
@@ -150,7 +153,13 @@ func (c *call) options() nodedir.Options {
 			c.note(text)
 		},
 		OnRecover: func(r durable.Recovery) {
+			c.recovered = &r
 			switch {
+			// The password is another one from now on: to be known before it is
+			// asked for, also with --quiet.
+			case r.Completed && slices.Contains(r.Paths, rootKeyPath):
+				c.err.warningLine("completed a change that an earlier run was interrupted in: " + strings.Join(r.Paths, ", "))
+				c.err.warningLine("the root key opens with the password that was new in that run")
 			case r.Completed:
 				c.note("completed a change that an earlier run was interrupted in: " + strings.Join(r.Paths, ", "))
 			case r.Undone:

@@ -292,7 +292,7 @@ func (a *app) printFailure(err error) bool {
 	if n := len(r.Failed(check.Error)); n > 0 {
 		what = fmt.Sprintf("%s of %d failed", plural(n, "check"), len(r.Results)+r.Omitted)
 	}
-	a.err.errorLine(subject + ": " + what + "; nothing was changed")
+	a.err.errorLine(a.unlessRecovered(subject + ": " + what + "; nothing was changed"))
 	var skipped []check.Result
 	for _, res := range r.Results {
 		switch {

@@ -11,6 +11,9 @@ import (
 	"strings"
 
 	"github.com/urfave/cli/v2"
+
+	"github.com/swaptacular/swptpeer/certs"
+	"github.com/swaptacular/swptpeer/certs/durable"
 )
 
 // run is the whole command: it reads the arguments (args[0] is the name that
@@ -56,6 +59,9 @@ type app struct {
 	linkDir string
 	ran     bool  // the action of a command was reached
 	made    *made // what the command has changed
+	// recovered is what the command has completed or cleaned up of an earlier
+	// run's, before it did anything of its own.
+	recovered *durable.Recovery
 }
 
 // beforeDashes returns the arguments in front of "--".
@@ -209,11 +215,29 @@ func (a *app) printError(err error) {
 			a.err.errorLine(r.summary)
 		}
 	} else if !a.printFailure(err) {
-		a.err.errorLine(message(err))
+		a.err.errorLine(a.unlessRecovered(message(err)))
 	}
-	if hint := hintFor(err); hint != "" {
+	if hint := a.hintFor(err); hint != "" {
 		a.err.hintLine(hint)
 	}
+}
+
+// hintFor is the hint for a failure of this run.
+func (a *app) hintFor(err error) string {
+	if r := a.recovered; r != nil && r.Completed && slices.Contains(r.Paths, rootKeyPath) && errors.Is(err, certs.ErrWrongPassword) {
+		return "the change that this run completed has put a new key file in place:\n" +
+			"run the command again with the password that was new then"
+	}
+	return a.unlessRecovered(hintFor(err))
+}
+
+// unlessRecovered keeps a text from saying that nothing was changed when the run
+// has completed or cleaned up what an earlier one left.
+func (a *app) unlessRecovered(text string) string {
+	if a.recovered == nil {
+		return text
+	}
+	return strings.ReplaceAll(text, "nothing was changed", "nothing else was changed")
 }
 
 // message is the text of a failure; an interrupt is said in plain words.
