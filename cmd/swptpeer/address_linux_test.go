@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -234,6 +235,63 @@ func TestBundlePipes(t *testing.T) {
 			cmd.Wait()
 			if status := cmd.ProcessState.ExitCode(); status != statusInterrupted {
 				t.Errorf("found status %d after %v, expected %d: %v", status, time.Since(started), statusInterrupted, cmd.ProcessState)
+			}
+		})
+	}
+}
+
+// A pipe that nobody opens to write does not keep an interrupt from ending the run,
+// whatever it was given for.
+func TestPipesWithoutWriter(t *testing.T) {
+	good := filepath.Join(bundles, "da2.zip")
+	csr, crt := reference(t, "servers/aa.csr"), reference(t, "servers/aa.crt")
+	node := referenceNode(t, "aa")
+	for _, args := range [][]string{
+		{"bundle", "verify", "--from-file", "PIPE"},
+		{"bundle", "verify", good, "--from-file", "PIPE"},
+		{"bundle", "verify", "PIPE"},
+		{"bundle", "verify", good, "--previous", "PIPE"},
+		{"bundle", "verify", good, "--policy", "PIPE"},
+		{"bundle", "verify", good, "--registry", "PIPE"},
+		{"bundle", "inspect", "PIPE"},
+		{"cert", "verify", "--root", "PIPE", crt},
+		{"cert", "inspect", "PIPE"},
+		{"csr", "inspect", "PIPE"},
+		{"csr", "sign", "PIPE", "--dir", node, "--yes"},
+		{"csr", "sign", csr, "--dir", node, "--yes", "--password-file", "PIPE"},
+		{"peer", "sign", "PIPE", "--dir", node, "--yes"},
+		{"peer", "register", "PIPE", "--dir", node, "--yes"},
+	} {
+		t.Run(strings.Join(args, " "), func(t *testing.T) {
+			pipe := filepath.Join(t.TempDir(), "pipe")
+			if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+				t.Skip(err)
+			}
+			line := []string{programName}
+			for _, arg := range args {
+				line = append(line, strings.Replace(arg, "PIPE", pipe, 1))
+			}
+			ctx, interrupt := context.WithCancel(t.Context())
+			var out bytes.Buffer
+			ended := make(chan int, 1)
+			go func() { ended <- run(ctx, closedSystem(nil), line, strings.NewReader(""), &out, &out) }()
+			select {
+			case status := <-ended:
+				t.Fatalf("exit status %d without waiting for the pipe: %s", status, out.String())
+			case <-time.After(100 * time.Millisecond):
+			}
+			interrupt()
+			select {
+			case status := <-ended:
+				if status != statusInterrupted {
+					t.Errorf("exit status %d, expected %d: %s", status, statusInterrupted, out.String())
+				}
+			case <-time.After(10 * time.Second):
+				t.Error("still there 10 seconds after the interrupt")
+			}
+			// Whoever still waits for a writer finds one.
+			if f, err := os.OpenFile(pipe, os.O_RDWR|syscall.O_NONBLOCK, 0); err == nil {
+				f.Close()
 			}
 		})
 	}

@@ -104,16 +104,17 @@ func (c *call) bundleItems() ([]source.Item, error) {
 	if err != nil || list == "" {
 		return items, err
 	}
-	r, name := c.std.in, "standard input"
-	if list != source.Stdin {
-		f, err := os.Open(list)
+	more, err := interruptibly(c.ctx, func() ([]source.Item, error) {
+		if list == source.Stdin {
+			return source.ReadList("standard input", c.std.in)
+		}
+		f, err := os.Open(list) // of a named pipe: waits for who writes into it
 		if err != nil {
 			return nil, err
 		}
 		defer f.Close()
-		r, name = f, list
-	}
-	more, err := interruptibly(c.ctx, func() ([]source.Item, error) { return source.ReadList(name, r) })
+		return source.ReadList(list, f)
+	})
 	return slices.Concat(items, more), err
 }
 
