@@ -1,7 +1,6 @@
 package durable
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -186,7 +185,7 @@ type appended struct {
 	file *os.File // for reading and syncing, so that nothing more is asked for than is needed
 	size int64
 	tail []byte // what comes after the recorded size, at most one byte more than was to be added
-	data []byte // nil if its temporary file is gone, which means that all of it was added
+	data []byte // nil if its temporary file is gone
 }
 
 func (r *runner) openAppended(o *op) (*appended, error) {
@@ -238,14 +237,19 @@ func (a *appended) foreign(o *op) error {
 // or, in the undo state, with none. If it is not, the error says why it cannot be
 // made so.
 func (a *appended) is(state string, o *op) (bool, error) {
-	whole := a.data == nil || bytes.HasPrefix(a.tail, a.data)
+	whole := int64(len(a.tail)) >= o.Size && digest(a.tail[:o.Size]) == o.Is
 	if state == undoState {
 		whole = len(a.tail) == 0
 	}
-	if !whole && !isTorn(a.tail, a.data) {
+	switch {
+	case whole:
+		return true, nil
+	case a.data == nil && len(a.tail) == 0:
+		return false, errLost
+	case !isTorn(a.tail, a.data):
 		return false, a.foreign(o)
 	}
-	return whole, nil
+	return false, nil
 }
 
 func (r *runner) applyAppend(o *op) error {
@@ -322,24 +326,7 @@ func isTorn(tail, data []byte) bool {
 	return true
 }
 
-// obstacle returns what keeps an append op from being completed or, in the undo
-// state, from being taken back, as far as it can be seen without changing
-// anything.
-func (r *runner) obstacle(o *op, state string) error {
-	if o.Action != ActionAppend || state == stagingState {
-		return nil
-	}
-	a, err := r.openAppended(o)
-	if err != nil {
-		return err
-	}
-	a.file.Close()
-	_, err = a.is(state, o)
-	return err
-}
-
-// readTemp reads a staged file of this size; nil if it is not there, which
-// means that its change is complete.
+// readTemp reads a staged file of this size; nil if it is not there.
 func (r *runner) readTemp(name string, size int64) ([]byte, error) {
 	fi, err := r.lstat(name)
 	if err != nil || fi == nil {

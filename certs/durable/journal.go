@@ -70,7 +70,7 @@ const (
 	maxPathBytes = 4096
 )
 
-const journalVersion = 1
+const journalVersion = 2
 
 // op is one change as the journal records it. All paths are relative to the
 // root.
@@ -88,6 +88,10 @@ type op struct {
 	OldMode uint32 `json:"old_mode,omitempty"` // chmod
 	Offset  int64  `json:"offset,omitempty"`   // append: the size before
 	Size    int64  `json:"size,omitempty"`     // append: bytes added
+	// SHA-256 in hex of the content that a replace or remove has found, "" if it
+	// could not be read; and of what a create, replace or append adds.
+	Was string `json:"was,omitempty"`
+	Is  string `json:"is,omitempty"`
 }
 
 // plan is the content of a journal.
@@ -195,11 +199,17 @@ func (p *plan) checkOp(i int) error {
 	case ActionMkdir:
 		want.Mode = o.Mode
 	case ActionRemove:
-		want.Old = p.old(i, o.Path)
+		want.Old, want.Was = p.old(i, o.Path), o.Was
 	case ActionChmod:
 		want.Mode, want.OldMode = o.Mode, o.OldMode
 	default:
 		return fmt.Errorf("found action %q, which is unknown", o.Action)
+	}
+	if o.addsFile() {
+		want.Is = o.Is
+	}
+	if o.Action == ActionReplace && o.Existed {
+		want.Was = o.Was
 	}
 	if *o != want {
 		return fmt.Errorf("%s %q: found fields that do not belong there", o.Action, o.Path)
@@ -209,6 +219,9 @@ func (p *plan) checkOp(i int) error {
 	}
 	if o.Offset < 0 || o.Size < 0 {
 		return fmt.Errorf("%s %q: found a negative size", o.Action, o.Path)
+	}
+	if o.addsFile() && !isDigest(o.Is) || o.Was != "" && !isDigest(o.Was) {
+		return fmt.Errorf("%s %q: found the digests %q and %q, expected SHA-256 in hex", o.Action, o.Path, o.Is, o.Was)
 	}
 	if o.staged() {
 		if err := checkPath(o.Temp); err != nil {
@@ -230,6 +243,9 @@ func (o *op) staged() bool {
 	}
 	return false
 }
+
+// addsFile reports whether what is staged is a file.
+func (o *op) addsFile() bool { return o.staged() && !o.isTree() }
 
 func (o *op) isTree() bool { return o.Action == ActionCreateTree || o.Action == ActionReplaceTree }
 

@@ -18,14 +18,14 @@ const testID = "0123456789abcdef"
 // testPlan has one op of each kind.
 func testPlan() *plan {
 	return &plan{ID: testID, Ops: []op{
-		{Action: ActionCreate, Path: "certs/0A.pem", Temp: "certs/.swptpeer-0123456789abcdef-0"},
-		{Action: ActionReplace, Path: "db/serial", Temp: "db/.swptpeer-0123456789abcdef-1", Old: "db/.swptpeer-0123456789abcdef-1.old", Existed: true},
-		{Action: ActionReplace, Path: "db/sub/new", Temp: "db/.swptpeer-0123456789abcdef-2"},
-		{Action: ActionAppend, Path: "db/index", Temp: "db/.swptpeer-0123456789abcdef-3", Offset: 7, Size: 9},
+		{Action: ActionCreate, Path: "certs/0A.pem", Temp: "certs/.swptpeer-0123456789abcdef-0", Is: digest(nil)},
+		{Action: ActionReplace, Path: "db/serial", Temp: "db/.swptpeer-0123456789abcdef-1", Old: "db/.swptpeer-0123456789abcdef-1.old", Existed: true, Was: digest([]byte("x")), Is: digest(nil)},
+		{Action: ActionReplace, Path: "db/sub/new", Temp: "db/.swptpeer-0123456789abcdef-2", Is: digest(nil)},
+		{Action: ActionAppend, Path: "db/index", Temp: "db/.swptpeer-0123456789abcdef-3", Offset: 7, Size: 9, Is: digest(nil)},
 		{Action: ActionMkdir, Path: "peers/x", Mode: 0o755},
 		{Action: ActionCreateTree, Path: "peers/y", Temp: "peers/.swptpeer-0123456789abcdef-5"},
 		{Action: ActionReplaceTree, Path: "peers/z/info", Temp: "peers/z/.swptpeer-0123456789abcdef-6", Old: "peers/z/.swptpeer-0123456789abcdef-6.old", Existed: true},
-		{Action: ActionRemove, Path: "top", Old: ".swptpeer-0123456789abcdef-7.old"},
+		{Action: ActionRemove, Path: "top", Old: ".swptpeer-0123456789abcdef-7.old", Was: digest(nil)},
 		{Action: ActionChmod, Path: "private", Mode: 0o700, OldMode: 0o755},
 	}}
 }
@@ -80,6 +80,13 @@ func TestJournalRefusesPlans(t *testing.T) {
 		{"mode of create", func(p *plan) { p.Ops[0].Mode = 0o644 }, "do not belong"},
 		{"negative offset", func(p *plan) { p.Ops[3].Offset = -1 }, "negative"},
 		{"negative size", func(p *plan) { p.Ops[3].Size = -1 }, "negative"},
+		{"no digest", func(p *plan) { p.Ops[0].Is = "" }, "expected SHA-256"},
+		{"cut digest", func(p *plan) { p.Ops[3].Is = p.Ops[3].Is[2:] }, "expected SHA-256"},
+		{"digest in capitals", func(p *plan) { p.Ops[1].Was = strings.ToUpper(p.Ops[1].Was) }, "expected SHA-256"},
+		{"digest of what is removed", func(p *plan) { p.Ops[7].Was = "x" }, "expected SHA-256"},
+		{"digest of nothing replaced", func(p *plan) { p.Ops[2].Was = digest(nil) }, "do not belong"},
+		{"digest of a tree", func(p *plan) { p.Ops[5].Is = digest(nil) }, "do not belong"},
+		{"digest of a mode", func(p *plan) { p.Ops[8].Was = digest(nil) }, "do not belong"},
 		{"temp of remove", func(p *plan) { p.Ops[7].Temp = ".swptpeer-0123456789abcdef-7" }, "do not belong"},
 	}
 	for _, tt := range tests {
@@ -129,13 +136,13 @@ func TestJournalRefusesFiles(t *testing.T) {
 		{"empty", nil, "EOF"},
 		{"cut", good[:len(good)/2], "EOF"},
 		{"one byte changed", bytes.Replace(good, []byte("serial"), []byte("serIal"), 1), "checksum"},
-		{"version", wrap(2, string(env.Plan)), "another version"},
-		{"unknown field", wrap(1, `{"id":"0123456789abcdef","ops":[],"more":1}`), "unknown field"},
+		{"version", wrap(1, string(env.Plan)), "another version"},
+		{"unknown field", wrap(journalVersion, `{"id":"0123456789abcdef","ops":[],"more":1}`), "unknown field"},
 		{"unknown field outside", bytes.Replace(good, []byte(`{"version"`), []byte(`{"x":1,"version"`), 1), "unknown field"},
 		{"more behind", append(slices.Clone(good), good...), "not in the form"},
 		{"no line end", good[:len(good)-1], "not in the form"},
-		{"doubled key", wrap(1, strings.Replace(string(env.Plan), `{"id"`, `{"id":"x","id"`, 1)), "not in the form"},
-		{"other case", wrap(1, strings.Replace(string(env.Plan), `"ops"`, `"OPS"`, 1)), "not in the form"},
+		{"doubled key", wrap(journalVersion, strings.Replace(string(env.Plan), `{"id"`, `{"id":"x","id"`, 1)), "not in the form"},
+		{"other case", wrap(journalVersion, strings.Replace(string(env.Plan), `"ops"`, `"OPS"`, 1)), "not in the form"},
 		{"null", []byte("null\n"), "version 0"},
 		{"too large", bytes.Repeat([]byte(" "), maxJournalBytes+1), "more than 8388608 bytes"},
 	}
@@ -221,7 +228,7 @@ func TestRecoverStaysInside(t *testing.T) {
 			t.Skip(err)
 		}
 		file := encodePlan(t, &plan{ID: testID, Ops: []op{
-			{Action: ActionReplace, Path: "d/victim", Temp: "d/" + tempName(testID, 0), Old: "d/" + tempName(testID, 0) + oldSuffix, Existed: true},
+			{Action: ActionReplace, Path: "d/victim", Temp: "d/" + tempName(testID, 0), Old: "d/" + tempName(testID, 0) + oldSuffix, Existed: true, Is: digest(nil)},
 			{Action: ActionCreateTree, Path: "d/tree", Temp: "d/" + tempName(testID, 1)},
 		}})
 		os.WriteFile(filepath.Join(root, testJournal+state), file, 0o600)
@@ -264,7 +271,7 @@ func TestIsTemporary(t *testing.T) {
 func FuzzJournal(f *testing.F) {
 	good := encodePlan(f, testPlan())
 	f.Add(good)
-	f.Add([]byte(`{"version":1,"sha256":"","plan":{}}`))
+	f.Add([]byte(`{"version":2,"sha256":"","plan":{}}`))
 	f.Fuzz(func(t *testing.T, file []byte) {
 		// The checksum would stop every mutation: set it right.
 		var env envelope

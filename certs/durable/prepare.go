@@ -73,13 +73,22 @@ func (b *builder) op(c change) (o op, needed bool, err error) {
 		}
 		o.Temp = path.Join(above, b.plan.temp(i))
 	}
+	if o.addsFile() {
+		o.Is = digest(c.Data)
+	}
 	switch c.Action {
 	case ActionReplace, ActionReplaceTree:
 		if o.Existed = fi != nil; o.Existed {
 			o.Old = b.plan.old(i, c.Path)
 		}
+		if o.Existed && !o.isTree() {
+			o.Was, err = b.contentNow(c.Path)
+		}
+		return o, true, err
 	case ActionRemove:
 		o.Old = b.plan.old(i, c.Path)
+		o.Was, err = b.contentNow(c.Path)
+		return o, true, err
 	case ActionAppend:
 		o.Offset, o.Size = fi.Size(), int64(len(c.Data))
 		return o, o.Size > 0, b.tryAppend(c)

@@ -75,6 +75,9 @@ func (r *runner) resume(state string) error {
 	if err := r.journal.sync(); err != nil {
 		return err
 	}
+	if err := r.obstacles(state); err != nil {
+		return err
+	}
 	switch state {
 	case committedState:
 		if err := r.apply(); err != nil {
@@ -145,12 +148,8 @@ func LookPending(root, name string) (PendingChange, error) {
 	}
 	out.Paths = p.paths()
 	r := &runner{disk: d, journal: j, plan: p}
-	for i := range p.Ops {
-		o := &p.Ops[i]
-		if err := r.obstacle(o, found[0]); errors.Is(err, ErrForeign) {
-			out.Obstacle = fmt.Errorf("%s: %w", o.Path, err)
-			break
-		}
+	if err := r.obstacles(found[0]); errors.Is(err, ErrForeign) {
+		out.Obstacle = err
 	}
 	return out, nil
 }

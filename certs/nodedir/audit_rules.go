@@ -37,7 +37,7 @@ var (
 	ruleDirPending = &check.Rule{ID: "dir.pending", Severity: check.Warning, Title: "no change was interrupted",
 		Citation: citeMustHold, Advice: "nothing is lost: the next change completes or undoes it first; " + adviceFix + " to do it now"}
 	ruleDirObstacle = &check.Rule{ID: "dir.obstacle", Severity: check.Error, Title: "nothing keeps an interrupted change from being completed or undone",
-		Citation: citeMustHold, Advice: "make the file what is expected (keep a copy of what was added to it), then " + adviceFix + "; to give the change up instead, move the journal out of the directory (keep it): what it concerns is then partly old and partly new, and doctor says what does not fit"}
+		Citation: citeMustHold, Advice: "put each file right as it says (keep a copy of what is there), then " + adviceFix + "; to give the change up instead, move the journal out of the directory (keep it): what it concerns is then partly old and partly new, and doctor says what does not fit"}
 	ruleDirTemporary = &check.Rule{ID: "dir.temporary", Severity: check.Warning, Title: "no temporary files are left over",
 		Citation: citeLayout, Advice: adviceFix + ", which removes them: nothing refers to them"}
 	ruleDirRepaired = &check.Rule{ID: "dir.repaired", Severity: check.Notice, Title: "what is safe to repair has been repaired",

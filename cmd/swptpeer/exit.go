@@ -193,7 +193,7 @@ func hintFor(err error) string {
 		return sourceHints[e.Kind]
 	}
 	if i, ok := errors.AsType[*durable.Interrupted](err); ok && errors.Is(err, durable.ErrForeign) {
-		return fmt.Sprintf("make the file what was expected (keep a copy of it), then run the same command again; to give the interrupted change up instead, "+
+		return fmt.Sprintf("put each file right as it says (keep a copy of what is there), then run the same command again; to give the interrupted change up instead, "+
 			"move %s out of the directory (keep it): what it concerns (%s) is then partly old and partly new, and \"swptpeer doctor\" says what does not fit", i.Journal, strings.Join(i.Paths, ", "))
 	}
 	switch {
