@@ -202,7 +202,7 @@ var damages = []struct {
 	{"dir.journal", "aa", fileJournal + ".undo", "empty", func(t *testing.T, d *Dir) { writeText(t, d, fileJournal+".undo", "") }},
 	{"dir.obstacle", "aa", fileJournal, "found 741 bytes, expected the first 740 of them and nothing more, as it was before the change, or the first 740 and then \"row\\n\", 744 bytes in all",
 		func(t *testing.T, d *Dir) { pendingRow(t, d); appendText(t, d, fileIndex, "\n") }},
-	{"dir.journal", "aa", fileJournal, "checksum", func(t *testing.T, d *Dir) { writeText(t, d, fileJournal, `{"version":1,"sha256":"","plan":{}}`+"\n") }},
+	{"dir.journal", "aa", fileJournal, "checksum", func(t *testing.T, d *Dir) { writeText(t, d, fileJournal, `{"version":2,"sha256":"","plan":{}}`+"\n") }},
 }
 
 func removeRel(t testing.TB, d *Dir, rel string) {
@@ -287,7 +287,7 @@ func pendingRow(t *testing.T, d *Dir) {
 	const id, row = "0123456789abcdef", "row\n"
 	temp := "db/.swptpeer-" + id + "-0"
 	writeText(t, d, temp, row)
-	plan := fmt.Sprintf(`{"id":%q,"ops":[{"action":"append","path":"db/index","temp":%q,"offset":%d,"size":%d}]}`, id, temp, len(readText(t, d, fileIndex)), len(row))
+	plan := fmt.Sprintf(`{"id":%q,"ops":[{"action":"append","path":"db/index","temp":%q,"offset":%d,"size":%d,"is":"%x"}]}`, id, temp, len(readText(t, d, fileIndex)), len(row), sha256.Sum256([]byte(row)))
 	sum := sha256.Sum256([]byte(plan))
-	writeText(t, d, fileJournal, fmt.Sprintf(`{"version":1,"sha256":"%x","plan":%s}`+"\n", sum, plan))
+	writeText(t, d, fileJournal, fmt.Sprintf(`{"version":2,"sha256":"%x","plan":%s}`+"\n", sum, plan))
 }

@@ -416,6 +416,12 @@ func pendingChange(t *testing.T, d *Dir, before, after string, state string, n i
 		Temp    string `json:"temp,omitempty"`
 		Old     string `json:"old,omitempty"`
 		Existed bool   `json:"existed,omitempty"`
+		Was     string `json:"was,omitempty"`
+		Is      string `json:"is,omitempty"`
+	}
+	digest := func(file string) string {
+		sum := sha256.Sum256(read(t, file))
+		return hex.EncodeToString(sum[:])
 	}
 	var ops []op
 	was, is := snapshot(t, before), snapshot(t, after)
@@ -439,7 +445,7 @@ func pendingChange(t *testing.T, d *Dir, before, after string, state string, n i
 		temp := path.Join(path.Dir(name), ".swptpeer-"+id+"-"+string(rune('0'+i)))
 		o := op{Action: "create", Path: name, Temp: temp}
 		if _, existed := was[name]; existed {
-			o.Action, o.Existed, o.Old = "replace", true, temp+".old"
+			o.Action, o.Existed, o.Old, o.Was = "replace", true, temp+".old", digest(d.file(name))
 			if err := os.Link(d.file(name), d.file(o.Old)); err != nil {
 				t.Fatal(err)
 			}
@@ -452,6 +458,7 @@ func pendingChange(t *testing.T, d *Dir, before, after string, state string, n i
 			}
 		} else {
 			write(t, d.file(temp), string(read(t, from)))
+			o.Is = digest(from)
 		}
 		if i < n {
 			if err := os.Rename(d.file(temp), d.file(name)); err != nil {
@@ -465,7 +472,7 @@ func pendingChange(t *testing.T, d *Dir, before, after string, state string, n i
 		t.Fatal(err)
 	}
 	sum := sha256.Sum256(plan)
-	write(t, d.file(fileJournal+state), `{"version":1,"sha256":"`+hex.EncodeToString(sum[:])+`","plan":`+string(plan)+"}\n")
+	write(t, d.file(fileJournal+state), `{"version":2,"sha256":"`+hex.EncodeToString(sum[:])+`","plan":`+string(plan)+"}\n")
 	return len(ops)
 }
 
