@@ -200,8 +200,13 @@ func (l *commandLine) setFlags(tokens []token, every func() map[string]flagKind)
 func (l *commandLine) unknownFlag(t token) error {
 	where := l.command.fullName()
 	hint := "\"" + where + " --help\" lists the flags"
-	if near := cli.SuggestFlag(l.command.flags, t.name, false); near != "" {
-		hint = "did you mean " + near + "? " + hint
+	names := []string{"help", "version"}
+	for name := range l.command.flagTable() {
+		names = append(names, name)
+	}
+	slices.Sort(names) // of two that are equally near, always the same
+	if near := nearest(t.name, names); near != "" {
+		hint = "did you mean --" + near + "? " + hint
 	}
 	switch {
 	case t.secretive():
@@ -250,14 +255,20 @@ func (c *command) unknown(word string) error {
 		found = "(not shown)"
 	}
 	hint := "\"" + c.fullName() + " --help\" lists the commands"
-	var names []*cli.Command
+	var names []string
+	if c.parent == nil {
+		names = append(names, "help")
+	}
 	for _, sub := range c.sub {
 		if !sub.hidden {
-			names = append(names, &cli.Command{Name: sub.name})
+			names = append(names, sub.name)
 		}
 	}
-	if near := cli.SuggestCommand(names, word); near != "" {
-		hint = near + " " + hint
+	switch near := nearest(word, names); {
+	case c.find(word) != nil:
+		hint = "behind -- everything is an argument: put the command before it"
+	case near != "":
+		hint = "Did you mean \"" + near + "\"? " + hint
 	}
 	return withHint(usagef("unknown command %s after %q", found, c.fullName()), hint)
 }

@@ -341,3 +341,49 @@ func TestPasswordArgumentsAreNotRepeated(t *testing.T) {
 		}
 	}
 }
+
+// TestNearest: what is suggested is near, and what is not near is not suggested.
+func TestNearest(t *testing.T) {
+	for _, test := range []struct{ line, hint string }{
+		{"lst", `"swptpeer --help" lists the commands`},
+		{"geheim", `"swptpeer --help" lists the commands`},
+		{"h", `"swptpeer --help" lists the commands`},
+		{"nonsense", `"swptpeer --help" lists the commands`},
+		{"hepl", `Did you mean "help"? "swptpeer --help" lists the commands`},
+		{"pere list", `Did you mean "peer"? "swptpeer --help" lists the commands`},
+		{"Peer list", `Did you mean "peer"? "swptpeer --help" lists the commands`},
+		{"budnel", `Did you mean "bundle"? "swptpeer --help" lists the commands`},
+		{"bndl", `"swptpeer --help" lists the commands`}, // two edits, of four letters
+		{"stompchekc", `Did you mean "stompcheck"? "swptpeer --help" lists the commands`},
+		{"peer lst", `Did you mean "list"? "swptpeer peer --help" lists the commands`},
+		{"peer hlep", `"swptpeer peer --help" lists the commands`},
+		{"peer ls", `"swptpeer peer --help" lists the commands`},
+		{"-- peer list", `behind -- everything is an argument: put the command before it`},
+		{"peer -- list", `behind -- everything is an argument: put the command before it`},
+		{"-- generate-masterkey", `behind -- everything is an argument: put the command before it`},
+		{"peer list --formt json", `did you mean --format? "swptpeer peer list --help" lists the flags`},
+		{"peer list --cert x", `"swptpeer peer list --help" lists the flags`},
+		{"peer list --x", `"swptpeer peer list --help" lists the flags`},
+		{"peer list --hepl", `did you mean --help? "swptpeer peer list --help" lists the flags`},
+		{"peer list --dri", `did you mean --dir? "swptpeer peer list --help" lists the flags`},
+		{"csr sign x --dyr-run", `did you mean --dry-run? "swptpeer csr sign --help" lists the flags`},
+		{"csr sign x --no-color=1 --quite", `did you mean --quiet? "swptpeer csr sign --help" lists the flags`},
+	} {
+		_, text := inProcess(referenceTime, nil, strings.Fields(test.line)...)
+		_, hint, _ := strings.Cut(text, "\nswptpeer: hint: ")
+		if hint, _, _ = strings.Cut(hint, "\n"); hint != test.hint {
+			t.Errorf("%s: found the hint %s\nwant %s", test.line, hint, test.hint)
+		}
+	}
+	for _, test := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"list", "list", 0}, {"", "abc", 3}, {"abc", "", 3}, {"lst", "list", 1}, {"lsit", "list", 1}, {"tsil", "list", 3}, {"cert", "format", 4}} {
+		if got := edits(test.a, test.b); got != test.want {
+			t.Errorf("%q, %q: found %d edits, want %d", test.a, test.b, got, test.want)
+		}
+		if got := edits(test.b, test.a); got != test.want {
+			t.Errorf("%q, %q: found %d edits, want %d", test.b, test.a, got, test.want)
+		}
+	}
+}

@@ -6,9 +6,9 @@
 // stompcheck, and every verdict printed here is one of theirs.
 //
 // The files: run.go runs the command once, args.go reads the argument list,
-// call.go is one command being carried out, exit.go gives every failure its
-// exit status and its hint, tui.go has all rules about what may reach a
-// terminal, terminal.go asks, silence.go asks without echo, password.go finds
+// nearest.go guesses at a mistyped word, call.go is one command being carried out,
+// exit.go gives every failure its exit status and its hint, tui.go has all rules
+// about what may reach a terminal, terminal.go asks, silence.go asks without echo, password.go finds
 // passwords, files.go and trust.go read what the operator names, output.go writes
 // JSON, report.go and formats.go print verdicts, help.go and completion.go
 // describe the command itself, collect.go says when garbage is collected. Each
