@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/elliptic"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -258,5 +259,32 @@ func TestDigestSignatureElsewhere(t *testing.T) {
 		if key == strongRSA() && !bytes.Equal(b, sig) {
 			t.Error("found another RSA signature than OpenSSL's")
 		}
+	}
+}
+
+// TestConvertKeys: the commands that errors name convert what they are named for,
+// into a key that doctor has nothing against.
+func TestConvertKeys(t *testing.T) {
+	for _, command := range []string{convertKey, convertLegacyKey} {
+		if want := fmt.Sprintf(" -iter %d ", WrittenRounds); !strings.Contains(command, want) {
+			t.Errorf("found %q, expected%s", command, want)
+		}
+	}
+	needTool(t, "openssl")
+	for _, name := range []string{"scrypt.pem", "pbe-sha1-3des.pem", "pbkdf2-SHA512.pem"} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			old, converted := write(t, dir, "old", keyFile(t, name)), filepath.Join(dir, "new")
+			command := strings.NewReplacer("OLDKEY", old, "NEWKEY", converted).Replace(convertKey)
+			args := append(strings.Fields(command), "-passin", "pass:secret-pw", "-passout", "pass:secret-pw")
+			run(t, args[0], args[1:]...)
+			file := must(os.ReadFile(converted))
+			if rounds, err := KeyRounds(file); err != nil || rounds != WrittenRounds {
+				t.Errorf("found %d rounds, %v, expected %d", rounds, err, WrittenRounds)
+			}
+			if _, err := ParsePrivateKey(file, referencePassword); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }

@@ -21,10 +21,11 @@ func (e *UnsupportedKeyError) Error() string {
 	return fmt.Sprintf("found %s, which is not read here; convert it with: %s", e.Found, e.Convert)
 }
 
-// Commands that write a key in the form that is read here.
+// Commands that write a key in the form that is read here, OpenSSL with as many
+// rounds as are written here ([WrittenRounds]).
 const (
-	convertKey       = "openssl pkcs8 -topk8 -v2 aes-256-cbc -v2prf hmacWithSHA256 -in OLDKEY -out NEWKEY"
-	convertLegacyKey = "openssl pkcs8 -topk8 -v2 aes-256-cbc -v2prf hmacWithSHA256 -provider legacy -provider default -in OLDKEY -out NEWKEY"
+	convertKey       = "openssl pkcs8 -topk8 -v2 aes-256-cbc -v2prf hmacWithSHA256 -iter 600000 -in OLDKEY -out NEWKEY"
+	convertLegacyKey = "openssl pkcs8 -topk8 -v2 aes-256-cbc -v2prf hmacWithSHA256 -iter 600000 -provider legacy -provider default -in OLDKEY -out NEWKEY"
 	convertOpenSSH   = "ssh-keygen -p -m PKCS8 -f KEY (which rewrites the file: work on a copy)"
 )
 

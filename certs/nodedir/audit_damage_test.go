@@ -291,3 +291,50 @@ func pendingRow(t *testing.T, d *Dir) {
 	sum := sha256.Sum256([]byte(plan))
 	writeText(t, d, fileJournal, fmt.Sprintf(`{"version":2,"sha256":"%x","plan":%s}`+"\n", sum, plan))
 }
+
+// TestAuditKeyForms: a key that is there in another form is to be converted, not
+// given up, and the rounds of a weak one are said in words that fit.
+func TestAuditKeyForms(t *testing.T) {
+	keys := filepath.Join("..", "testdata", "keys")
+	read := func(name string) []byte {
+		data, err := os.ReadFile(filepath.Join(keys, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	const backup = "otherwise restore it from a backup"
+	for _, tt := range []struct {
+		name          string
+		file          []byte
+		rule          string
+		found, advice string
+	}{
+		{"scrypt", read("scrypt.pem"), "dir.key-form", "scrypt", "convert it with openssl pkcs8 -topk8 -v2 aes-256-cbc -v2prf hmacWithSHA256 -iter 600000 -in OLDKEY"},
+		{"PKCS #12 encryption", read("pbe-sha1-3des.pem"), "dir.key-form", "TripleDES", "convert it with openssl pkcs8 "},
+		{"OpenSSH", read("openssh.pem"), "dir.key-form", "OpenSSH", "convert it with ssh-keygen "},
+		{"two keys", slices.Concat(read("aes128.pem"), read("aes128.pem")), "dir.key-form", "exactly one block", "take that out"},
+		{"garbage", []byte("garbage"), "dir.key-form", "no PEM block", backup},
+		{"traditional", read("legacy-ec-aes128.pem"), "dir.key-rounds", "one round of MD5 (the traditional encryption has no more) for each guess", "swptpeer key passwd"},
+		{"2048 rounds", read("aes128.pem"), "dir.key-rounds", "2048 rounds for each guess", "swptpeer key passwd"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := openNode(t, "aa")
+			write(t, d.file(fileRootKey), string(tt.file))
+			r := audit(t, d, AuditOptions{})
+			for _, res := range r.Results {
+				if res.Rule.ID != tt.rule || res.Outcome != check.Failed {
+					continue
+				}
+				if !strings.Contains(res.Found, tt.found) || !strings.Contains(res.Advice, tt.advice) || strings.Contains(res.Advice, backup) && strings.Contains(res.Found, "convert") {
+					t.Errorf("found %q and the advice %q, expected %q and %q", res.Found, res.Advice, tt.found, tt.advice)
+				}
+				return
+			}
+			t.Errorf("%s was not broken: %v", tt.rule, r.Failed(check.Notice))
+		})
+	}
+	if got := guessEffort([]byte("-----BEGIN ENCRYPTED PRIVATE KEY-----"), 1); got != "one round" {
+		t.Errorf("found %q", got)
+	}
+}

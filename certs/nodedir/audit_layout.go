@@ -240,20 +240,36 @@ func (a *auditor) checkPrivate() {
 		r.Skip(ruleDirKeyEncrypted, fileRootKey, "this user may not read it")
 		return
 	}
-	rounds := 0
+	rounds, effort := 0, ""
 	if err == nil {
 		rounds, err = certs.KeyRounds(data)
+		effort = guessEffort(data, rounds)
 		clear(data)
 	}
+	const expected = "one private key, PKCS #8 or traditional PEM"
+	unsupported, ok := errors.AsType[*certs.UnsupportedKeyError](err)
 	switch {
-	case !passFail(r, ruleDirKeyForm, fileRootKey, "", err, "one private key, PKCS #8 or traditional PEM"):
+	case ok:
+		r.FailAdvice(ruleDirKeyForm, fileRootKey, err.Error(), expected, "the key is there, in another form: keep a copy of it, convert it with "+unsupported.Convert+", and put the result in its place, with mode 0600")
+	case !passFail(r, ruleDirKeyForm, fileRootKey, "", err, expected):
 	case rounds == 0:
 		r.Fail(ruleDirKeyEncrypted, fileRootKey, "a key without a password", "an encrypted key")
 	default:
 		r.Pass(ruleDirKeyEncrypted, fileRootKey, "encrypted")
 		r.Check(rounds >= certs.WrittenRounds, ruleDirKeyRounds, fileRootKey,
-			fmt.Sprintf("%d rounds for each guess", rounds), fmt.Sprintf("at least %d, which take a tenth of a second", certs.WrittenRounds))
+			effort+" for each guess", fmt.Sprintf("at least %d, which take a tenth of a second", certs.WrittenRounds))
 	}
+}
+
+// guessEffort says what it takes to try a password on a key file that was read.
+func guessEffort(file []byte, rounds int) string {
+	switch {
+	case rounds != 1:
+		return fmt.Sprintf("%d rounds", rounds)
+	case bytes.Contains(file, []byte("\nDEK-Info:")): // no other form has it
+		return "one round of MD5 (the traditional encryption has no more)"
+	}
+	return "one round"
 }
 
 func (a *auditor) checkGitignore() {

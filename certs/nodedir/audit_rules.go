@@ -64,7 +64,7 @@ var (
 	ruleDirKeyPlace = &check.Rule{ID: "dir.key-place", Severity: check.Notice, Title: "the root key is in private/root-ca.key",
 		Citation: citeLayout, Advice: "nothing need be done if it is kept elsewhere: give it with --key; otherwise restore it from a backup: it cannot be made again"}
 	ruleDirKeyForm = &check.Rule{ID: "dir.key-form", Severity: check.Error, Title: "the root key file holds one private key in a form that is read",
-		Citation: citeLayout, Advice: "restore it from a backup: it cannot be made again"}
+		Citation: citeLayout, Advice: "if OpenSSL reads it, let that write it anew; if the key is beside something else, take that out (keep a copy of the file); otherwise restore it from a backup: it cannot be made again"}
 	ruleDirKeyEncrypted = &check.Rule{ID: "dir.key-encrypted", Severity: check.Warning, Title: "the root key is encrypted",
 		Citation: citeLayout, Advice: "run \"swptpeer key passwd\", and think of the copies that were made before"}
 	ruleDirKeyRounds = &check.Rule{ID: "dir.key-rounds", Severity: check.Notice, Title: "a guess of the root key's password is expensive",

@@ -52,7 +52,7 @@ func (d *Dir) ChangePassword(ctx context.Context, newPassword func() ([]byte, er
 			return nil, err
 		}
 		if !there {
-			return nil, fmt.Errorf("%s: it is not there: a key that is kept elsewhere is not changed by this: use openssl pkcs8 -topk8 -v2 aes-256-cbc on it", v.file(fileRootKey))
+			return nil, fmt.Errorf("%s: it is not there: a key that is kept elsewhere is not changed by this: use openssl pkcs8 -topk8 -v2 aes-256-cbc -iter 600000 on it", v.file(fileRootKey))
 		}
 		elsewhere, err := v.linkedKey()
 		if err != nil {
