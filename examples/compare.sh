@@ -54,6 +54,16 @@ need() {
 	done
 }
 need go hyperfine openssl zip unzip time
+parts=${*:-start verify large create batch node stomp password}
+for name in $parts; do
+	case $name in
+	start | verify | large | create | batch | node | stomp | password) ;;
+	*)
+		echo "compare.sh: there is no part $name" >&2
+		exit 2
+		;;
+	esac
+done
 CGO_ENABLED=0 go build -C "$repo" -trimpath -ldflags='-s -w' -tags urfave_cli_no_docs,nethttpomithttp2 -o "$work/swptpeer" ./cmd/swptpeer
 go build -C "$repo" -o "$work" ./examples/compare/...
 swptpeer=$work/swptpeer
@@ -361,15 +371,9 @@ printf 'Measured at %s with %s, %s, %s; %s, %d processors (%s), %d MiB, files on
 	"$(git -C "$repo" log -1 --format=%h 2>/dev/null || echo 'an unknown commit')" "$(go version | cut -d' ' -f3)" "$(openssl version | cut -d' ' -f1-2)" \
 	"$(hyperfine --version)" "$(uname -sr)" "$(nproc)" "$(sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | head -1)" \
 	"$(awk '/MemTotal/ { print int($2 / 1024) }' /proc/meminfo)" "$(stat -f -c %T "$work")"
-for part in "${@:-start verify large create batch node stomp password}"; do
-	for name in $part; do
-		case $name in
-		node) peers ;;
-		start | verify | large | create | batch | stomp | password) "$name" ;;
-		*)
-			echo "compare.sh: there is no part $name" >&2
-			exit 2
-			;;
-		esac
-	done
+for name in $parts; do
+	case $name in
+	node) peers ;;
+	*) "$name" ;;
+	esac
 done
