@@ -1,10 +1,11 @@
 // Package batch judges many info-bundles at once. It is for pipelines that check
 // a folder of them in one call.
 //
-// [Judge] opens and judges several at a time and returns the results in the
-// order of the items. Every item has a result, whatever becomes of the others.
-// Memory is bounded by what one bundle may take ([bundle.Verify]) times the number
-// that are judged at a time, and by the reports; of the bundles nothing is kept.
+// [Each] opens and judges several at a time and hands out each result, and [Judge]
+// returns them in the order of the items. Every item has a result, whatever becomes
+// of the others. Memory is bounded by what one bundle may take ([bundle.Verify])
+// times the number that are judged at a time, and by the reports that are kept; of
+// the bundles nothing is.
 //
 // Nothing is decided here: the verdict of an item is its report's.
 package batch
@@ -31,7 +32,7 @@ const (
 	MaxJudged = 4
 )
 
-// Options of [Judge].
+// Options of [Judge] and [Each].
 type Options struct {
 	Opener *source.Opener       // required
 	Verify bundle.VerifyOptions // Name is set for every item
@@ -63,6 +64,13 @@ type Result struct {
 // ones are begun, Err of each of those is that of ctx, and so is the error.
 func Judge(ctx context.Context, items []source.Item, opts Options) ([]Result, error) {
 	results := make([]Result, len(items))
+	err := Each(ctx, items, opts, func(i int, res Result) { results[i] = res })
+	return results, err
+}
+
+// Each is [Judge] for who keeps less of a result than all of it: each is called once
+// for every item, with its index, in any order and by several goroutines at once.
+func Each(ctx context.Context, items []source.Item, opts Options, each func(i int, res Result)) error {
 	judging := make(chan struct{}, min(runtime.GOMAXPROCS(0), MaxJudged))
 	var begun atomic.Int64
 	var mu sync.Mutex
@@ -78,7 +86,7 @@ func Judge(ctx context.Context, items []source.Item, opts Options) ([]Result, er
 				if i >= len(items) {
 					return
 				}
-				results[i] = judge(ctx, items[i], opts, judging)
+				each(i, judge(ctx, items[i], opts, judging))
 				if opts.Done != nil {
 					mu.Lock()
 					done++
@@ -90,9 +98,9 @@ func Judge(ctx context.Context, items []source.Item, opts Options) ([]Result, er
 	}
 	wg.Wait()
 	for i := int(begun.Load()); i < len(items); i++ {
-		results[i] = Result{Name: items[i].Name, Err: ctx.Err()}
+		each(i, Result{Name: items[i].Name, Err: ctx.Err()})
 	}
-	return results, ctx.Err()
+	return ctx.Err()
 }
 
 func judge(ctx context.Context, it source.Item, opts Options, judging chan struct{}) Result {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -163,6 +164,46 @@ func TestInterrupted(t *testing.T) {
 	}
 	if len(results) != len(items) || cancelled < len(items)-last {
 		t.Errorf("%d results, %d of them cancelled, after %d items", len(results), cancelled, last)
+	}
+}
+
+// Each hands out the result of every item once, with its index, those that were not
+// begun any more as well.
+func TestEach(t *testing.T) {
+	_, paths := generate(t, 20)
+	items, err := source.List(append(paths, "nowhere.zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, stopAfter := range []int{0, 2} {
+		ctx, stop := context.WithCancel(t.Context())
+		opts := batch.Options{Opener: source.NewOpener(source.Options{}), Verify: bundle.VerifyOptions{Time: testTime}, Done: func(done int) {
+			if done == stopAfter {
+				stop()
+			}
+		}}
+		var mu sync.Mutex
+		times, cancelled := map[int]int{}, 0
+		err := batch.Each(ctx, items, opts, func(i int, res batch.Result) {
+			mu.Lock()
+			defer mu.Unlock()
+			times[i]++
+			if res.Name != items[i].Name || (res.Err == nil) == (res.Report == nil) {
+				t.Errorf("item %d, %q: found %+v", i, items[i].Name, res)
+			}
+			if errors.Is(res.Err, context.Canceled) {
+				cancelled++
+			}
+		})
+		for i := range items {
+			if times[i] != 1 {
+				t.Errorf("item %d: found %d results, expected 1", i, times[i])
+			}
+		}
+		if stopped := stopAfter > 0; len(times) != len(items) || errors.Is(err, context.Canceled) != stopped || (cancelled > 0) != stopped {
+			t.Errorf("stopped after %d (0: not): found %d results, %d of them cancelled, and the error %v", stopAfter, len(times), cancelled, err)
+		}
+		stop()
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode"
 
@@ -78,29 +79,58 @@ func Waivable(rule *check.Rule) bool {
 // returns a report on the waivers. One that has ended is not applied. The report
 // is empty if there are no waivers; it then has no verdict.
 func Waive(waivers []Waiver, at time.Time, reports ...*check.Report) *check.Report {
+	w := NewWaiving(waivers, at)
+	for _, r := range reports {
+		if r != nil {
+			w.Apply(r)
+		}
+	}
+	return w.Report()
+}
+
+// Waiving is [Waive] for reports that are not all there at the same time.
+type Waiving struct {
+	at      time.Time
+	waivers []Waiver
+	used    []atomic.Int64 // how many breaches each was applied to
+}
+
+// NewWaiving begins to apply waivers as of a moment.
+func NewWaiving(waivers []Waiver, at time.Time) *Waiving {
+	return &Waiving{at: at, waivers: waivers, used: make([]atomic.Int64, len(waivers))}
+}
+
+// Apply applies the waivers to a report that is complete. Several goroutines may do
+// so at once.
+func (w *Waiving) Apply(r *check.Report) {
+	for i, one := range w.waivers {
+		if !one.ended(w.at) {
+			w.used[i].Add(int64(r.Waive(one.Rule.ID, one.Reason)))
+		}
+	}
+}
+
+// Report is the report on the waivers, after all reports.
+func (w *Waiving) Report() *check.Report {
 	out := &check.Report{}
-	for _, w := range waivers {
+	for i, one := range w.waivers {
 		const form = time.DateOnly
-		if !w.Until.IsZero() && !at.Before(w.Until) {
-			out.Fail(ruleCurrent, w.Rule.ID, "a waiver that held until "+w.Until.AddDate(0, 0, -1).Format(form), "none that ended before "+at.UTC().Format(form))
+		if one.ended(w.at) {
+			out.Fail(ruleCurrent, one.Rule.ID, "a waiver that held until "+one.Until.AddDate(0, 0, -1).Format(form), "none that ended before "+w.at.UTC().Format(form))
 			continue
 		}
 		found := "it has no end"
-		if !w.Until.IsZero() {
-			found = "it holds until " + w.Until.AddDate(0, 0, -1).Format(form)
+		if !one.Until.IsZero() {
+			found = "it holds until " + one.Until.AddDate(0, 0, -1).Format(form)
 		}
-		out.Pass(ruleCurrent, w.Rule.ID, found)
-		n := 0
-		for _, r := range reports {
-			if r != nil {
-				n += r.Waive(w.Rule.ID, w.Reason)
-			}
-		}
-		if n > 0 {
-			out.Pass(ruleUsed, w.Rule.ID, fmt.Sprintf("%d of its breaches", n))
+		out.Pass(ruleCurrent, one.Rule.ID, found)
+		if n := w.used[i].Load(); n > 0 {
+			out.Pass(ruleUsed, one.Rule.ID, fmt.Sprintf("%d of its breaches", n))
 		} else {
-			out.Fail(ruleUsed, w.Rule.ID, "no breach of it", "at least one")
+			out.Fail(ruleUsed, one.Rule.ID, "no breach of it", "at least one")
 		}
 	}
 	return out
 }
+
+func (w Waiver) ended(at time.Time) bool { return !w.Until.IsZero() && !at.Before(w.Until) }

@@ -77,21 +77,32 @@ func runBundleVerify(c *call) error {
 	if err != nil {
 		return err
 	}
-	results, err := batch.Judge(c.ctx, items, batch.Options{Opener: opener, Verify: opts,
-		Compact: c.text() && !c.cli.Bool("verbose"),
-		Done:    func(done int) { bar.show("%d of %d", done, len(items)) }})
+	// There may be thousands, and nothing can be printed before all are judged: most
+	// formats begin with how many were accepted.
+	judged, waivers := make([]item, len(items)), by.waiving()
+	err = batch.Each(c.ctx, items, batch.Options{Opener: opener, Verify: opts,
+		Compact: !c.showsPassed(),
+		Done:    func(done int) { bar.show("%d of %d", done, len(items)) }}, func(i int, res batch.Result) {
+		waivers.apply(res.Report)
+		judged[i] = packedItem(res)
+	})
 	bar.done()
 	if err != nil {
 		return err
 	}
-	judged := make([]item, len(results))
-	for i, res := range results {
-		judged[i] = item{name: res.Name, report: res.Report, err: res.Err, sha256: res.SHA256}
-		if !res.Node.IsZero() {
-			judged[i].bundle = &res
-		}
+	return c.printVerdict(by, "bundle-verify", waivers.applied(judged))
+}
+
+// packedItem is a bundle that was judged, with a packed report.
+func packedItem(res batch.Result) item {
+	it := item{name: res.Name, err: res.Err, sha256: res.SHA256}
+	if res.Report != nil {
+		it.packed, res.Report = res.Report.Pack(), nil
 	}
-	return c.verdictBy(by, "bundle-verify", judged)
+	if !res.Node.IsZero() {
+		it.bundle = &res
+	}
+	return it
 }
 
 // bundleItems are those of the arguments, then those of the list.

@@ -89,21 +89,53 @@ func parseWaiver(s string) (policy.Waiver, error) {
 // apply applies the waivers to the items. If the policy has any, it is judged as
 // well, and becomes the first item.
 func (by *criteria) apply(items []item) []item {
-	var reports []*check.Report
+	w := by.waiving()
 	for _, it := range items {
-		reports = append(reports, it.report)
+		w.apply(it.report)
 	}
-	result := policy.Waive(by.policy.Waivers, by.at, reports...)
-	for _, w := range by.waivers {
-		if r := policy.Waive([]policy.Waiver{w}, by.at, reports...); len(r.Failed(check.Notice)) > 0 {
-			by.note("--waive " + w.Rule.ID + " was not needed: there is no breach of this rule")
+	return w.applied(items)
+}
+
+// waiving applies the waivers to reports as they come. Those of the policy are
+// first: a breach that it accepts needs no flag.
+type waiving struct {
+	by    *criteria
+	own   *policy.Waiving
+	flags []*policy.Waiving
+}
+
+func (by *criteria) waiving() *waiving {
+	w := &waiving{by: by, own: policy.NewWaiving(by.policy.Waivers, by.at)}
+	for _, flag := range by.waivers {
+		w.flags = append(w.flags, policy.NewWaiving([]policy.Waiver{flag}, by.at))
+	}
+	return w
+}
+
+// apply applies them to one report, if there is one. Several goroutines may do so
+// at once.
+func (w *waiving) apply(r *check.Report) {
+	if r == nil {
+		return
+	}
+	w.own.Apply(r)
+	for _, flag := range w.flags {
+		flag.Apply(r)
+	}
+}
+
+// applied returns the items, whose reports they were applied to, and in front of
+// them the policy as one, if it has waivers.
+func (w *waiving) applied(items []item) []item {
+	for i, flag := range w.flags {
+		if len(flag.Report().Failed(check.Notice)) > 0 {
+			w.by.note("--waive " + w.by.waivers[i].Rule.ID + " was not needed: there is no breach of this rule")
 		}
 	}
-	if len(result.Results) == 0 {
+	own := w.by.policyItem
+	if own.report = w.own.Report(); len(own.report.Results) == 0 {
 		return items
 	}
-	own := by.policyItem
-	own.report = result
 	return append([]item{own}, items...)
 }
 

@@ -304,7 +304,7 @@ func (c *call) requestsWithoutRoot(items []item) error {
 		}
 	}
 	if !c.text() {
-		if err := c.emit(jsonReport("csr-inspect", items, false)); err != nil {
+		if err := c.emitItems("csr-inspect", items, false); err != nil {
 			return err
 		}
 	}

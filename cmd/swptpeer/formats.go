@@ -1,7 +1,7 @@
 package main
 
 import (
-	"bytes"
+	"bufio"
 	"fmt"
 	"io"
 	"slices"
@@ -52,34 +52,48 @@ func resultText(res check.Result) string {
 	return strings.Join(parts, "; ")
 }
 
+// writeJUnit makes every suite twice: to count, because the document begins with
+// the numbers of all, and to write it.
 func writeJUnit(w io.Writer, kind string, items []item, strict bool) error {
-	suites := junitSuites{name: programName + " " + kind}
-	for _, it := range items {
-		suite := junitSuite{name: safe(it.name)}
-		if d := it.digest(); d != "" {
-			suite.property = junitProperty{"sha256", d}
-		}
-		if it.err != nil {
-			suite.cases = append(suite.cases, junitCase{class: safe(it.name), name: "read", err: &junitMessage{"read", safe(it.err.Error())}})
-		}
-		if it.report != nil {
-			for _, res := range it.report.Results {
-				cs := junitCase{class: safe(it.name), name: res.Rule.ID}
-				text := resultText(res)
-				switch {
-				case fails(res, strict) && !(res.Outcome == check.Skipped && explained(it.report)):
-					cs.failure = &junitMessage{res.Rule.Severity.String(), safe(res.Rule.Title) + ": " + text}
-				case res.Outcome == check.Skipped, res.Outcome == check.Waived:
-					cs.skipped = &junitMessage{"", res.Outcome.String() + ": " + text}
-				case res.Outcome == check.Failed:
-					cs.systemOut = res.Rule.Severity.String() + ": " + text
-				}
-				suite.cases = append(suite.cases, cs)
+	var total junitCounts
+	suites := func(yield func(junitSuite) bool) {
+		for it := range whole(items) {
+			if !yield(suiteOf(it, strict)) {
+				return
 			}
 		}
-		suites.suites = append(suites.suites, suite)
 	}
-	return suites.write(w)
+	for suite := range suites {
+		total.add(suite.counts())
+	}
+	return writeSuites(w, programName+" "+kind, total, suites)
+}
+
+func suiteOf(it item, strict bool) junitSuite {
+	suite := junitSuite{name: safe(it.name)}
+	if d := it.digest(); d != "" {
+		suite.property = junitProperty{"sha256", d}
+	}
+	if it.err != nil {
+		suite.cases = append(suite.cases, junitCase{class: suite.name, name: "read", err: &junitMessage{"read", safe(it.err.Error())}})
+	}
+	if it.report == nil {
+		return suite
+	}
+	explained := explained(it.report)
+	for _, res := range it.report.Results {
+		cs := junitCase{class: suite.name, name: res.Rule.ID}
+		switch {
+		case fails(res, strict) && !(res.Outcome == check.Skipped && explained):
+			cs.failure = &junitMessage{res.Rule.Severity.String(), safe(res.Rule.Title) + ": " + resultText(res)}
+		case res.Outcome == check.Skipped, res.Outcome == check.Waived:
+			cs.skipped = &junitMessage{"", res.Outcome.String() + ": " + resultText(res)}
+		case res.Outcome == check.Failed:
+			cs.systemOut = res.Rule.Severity.String() + ": " + resultText(res)
+		}
+		suite.cases = append(suite.cases, cs)
+	}
+	return suite
 }
 
 // GitHub annotations: workflow commands on standard output, one a line.
@@ -94,15 +108,15 @@ var (
 // writeGitHub prints a line for every breach, one for everything that could not
 // be checked, and one for all items.
 func writeGitHub(w io.Writer, kind string, items []item, strict bool) error {
-	var out bytes.Buffer
+	out := bufio.NewWriterSize(w, 1<<16)
 	line := func(level, file, title, text string) {
 		properties := "title=" + githubProperty.Replace(safe(title))
 		if file != "" {
 			properties = "file=" + githubProperty.Replace(safe(file)) + "," + properties
 		}
-		fmt.Fprintf(&out, "::%s %s::%s\n", level, properties, githubData.Replace(text))
+		fmt.Fprintf(out, "::%s %s::%s\n", level, properties, githubData.Replace(text))
 	}
-	for _, it := range items {
+	for it := range whole(items) {
 		if it.err != nil {
 			line("error", it.name, "not readable", safe(it.err.Error()))
 		}
@@ -140,6 +154,5 @@ func writeGitHub(w io.Writer, kind string, items []item, strict bool) error {
 		}
 	}
 	line("notice", "", programName+" "+kind, count(items, strict).String())
-	_, err := w.Write(out.Bytes())
-	return err
+	return out.Flush()
 }

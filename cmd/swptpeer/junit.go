@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"encoding/xml"
 	"io"
+	"iter"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // JUnit: a suite for each item, a case for each check. The few elements are
@@ -56,21 +59,33 @@ func (s *junitSuite) counts() (n junitCounts) {
 	return n
 }
 
+func (n *junitCounts) add(m junitCounts) {
+	n.tests += m.tests
+	n.failures += m.failures
+	n.errors += m.errors
+	n.skipped += m.skipped
+}
+
 // write writes the document.
 func (s *junitSuites) write(w io.Writer) error {
 	var total junitCounts
 	for i := range s.suites {
-		n := s.suites[i].counts()
-		total.tests += n.tests
-		total.failures += n.failures
-		total.errors += n.errors
-		total.skipped += n.skipped
+		total.add(s.suites[i].counts())
 	}
+	return writeSuites(w, s.name, total, slices.Values(s.suites))
+}
+
+// writeSuites writes the document of suites that are made when they are written.
+func writeSuites(w io.Writer, name string, total junitCounts, suites iter.Seq[junitSuite]) error {
 	x := &xmlWriter{}
-	x.b.WriteString(xml.Header)
-	x.open("testsuites", append([]xmlAttr{{"name", s.name}}, total.attrs()...)...)
-	for i := range s.suites {
-		x.suite(&s.suites[i])
+	x.b.WriteString(strings.TrimSuffix(xml.Header, "\n"))
+	x.open("testsuites", append([]xmlAttr{{"name", name}}, total.attrs()...)...)
+	for suite := range suites {
+		x.suite(&suite)
+		if _, err := w.Write(x.b.Bytes()); err != nil {
+			return err
+		}
+		x.b.Reset()
 	}
 	x.close("testsuites")
 	x.b.WriteByte('\n')
@@ -131,7 +146,7 @@ func (x *xmlWriter) message(element string, m *junitMessage) {
 	x.leaf(element, m.text, attrs...)
 }
 
-// xmlWriter writes elements, one a line. Names of elements and attributes are
+// xmlWriter writes elements, each on a line of its own after another. Names of elements and attributes are
 // ours; everything else is escaped.
 type xmlWriter struct {
 	b     bytes.Buffer
@@ -170,9 +185,7 @@ func (x *xmlWriter) leaf(element, text string, attrs ...xmlAttr) {
 }
 
 func (x *xmlWriter) line() {
-	if x.b.Len() > len(xml.Header) {
-		x.b.WriteByte('\n')
-	}
+	x.b.WriteByte('\n')
 	for range x.depth {
 		x.b.WriteString("  ")
 	}

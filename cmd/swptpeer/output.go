@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"iter"
+	"slices"
+	"strings"
 	"time"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -35,13 +38,68 @@ func (c *call) emit(v any) error {
 	return err
 }
 
+// jsonList is a list of a document that may be long: its elements are encoded and
+// printed one at a time.
+type jsonList struct {
+	name     string // of the field
+	elements iter.Seq[any]
+}
+
+// emitLists is emit for a document with long lists, which are empty in v. Whoever
+// reads it cannot tell the difference.
+func (c *call) emitLists(v any, lists ...jsonList) error {
+	data, err := encodeJSON(v)
+	if err != nil {
+		return err
+	}
+	for _, list := range lists {
+		// The field has a line of its own, and in a string no line ends.
+		empty := []byte(`"` + list.name + `": []`)
+		i := bytes.Index(data, empty)
+		if i < 0 {
+			return fmt.Errorf("the document has no empty list %q", list.name)
+		}
+		begin := bytes.LastIndexByte(data[:i], '\n') + 1
+		indent := string(data[begin:i])
+		if strings.Trim(indent, " ") != "" {
+			return fmt.Errorf("the list %q of the document has no line of its own", list.name)
+		}
+		end := i + len(empty) - 1 // of the "["
+		if _, err := c.out.Write(data[:end]); err != nil {
+			return err
+		}
+		data = data[end:]
+		before := "\n"
+		for element := range list.elements {
+			encoded, err := encodeJSONIn(indent+"  ", element)
+			if err != nil {
+				return err
+			}
+			line := slices.Concat([]byte(before+indent+"  "), bytes.TrimSuffix(encoded, []byte("\n")))
+			if _, err := c.out.Write(line); err != nil {
+				return err
+			}
+			before = ",\n"
+		}
+		if before == ",\n" {
+			data = slices.Concat([]byte("\n"+indent), data)
+		}
+	}
+	_, err = c.out.Write(data)
+	return err
+}
+
 // encodeJSON writes JSON in which every character that is not printable is
 // escaped, so that it can be looked at in a terminal.
-func encodeJSON(v any) ([]byte, error) {
+func encodeJSON(v any) ([]byte, error) { return encodeJSONIn("", v) }
+
+// encodeJSONIn is encodeJSON for a part of a document: all lines but the first are
+// indented.
+func encodeJSONIn(indent string, v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
+	enc.SetIndent(indent, "  ")
 	if err := enc.Encode(v); err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -37,9 +38,33 @@ type item struct {
 	err    error         // why not
 	sha256 *[32]byte     // of the file, if it is one
 	bundle *batch.Result // of an info-bundle
+	// packed is the report of one of many, instead of report.
+	packed *check.Packed
 }
 
-func (it item) ok(strict bool) bool { return it.err == nil && it.report != nil && it.report.OK(strict) }
+func (it item) ok(strict bool) bool {
+	switch {
+	case it.err != nil:
+		return false
+	case it.packed != nil:
+		return it.packed.OK(strict)
+	}
+	return it.report != nil && it.report.OK(strict)
+}
+
+// whole yields the items with their reports, which are unpacked one at a time.
+func whole(items []item) iter.Seq[item] {
+	return func(yield func(item) bool) {
+		for _, it := range items {
+			if it.packed != nil {
+				it.report = it.packed.Report()
+			}
+			if !yield(it) {
+				return
+			}
+		}
+	}
+}
 
 // digest is the SHA-256 of the item's file in hex, or "".
 func (it item) digest() string {
@@ -61,18 +86,33 @@ func (c *call) verdict(kind string, items []item) error {
 
 // verdictBy is verdict for who needed the criteria before.
 func (c *call) verdictBy(by *criteria, kind string, items []item) error {
-	items = by.apply(items)
+	return c.printVerdict(by, kind, by.apply(items))
+}
+
+// showsPassed reports whether the verdict lists the checks that passed.
+func (c *call) showsPassed() bool {
+	switch c.format {
+	case "json", "junit":
+		return true
+	case "github", "sarif":
+		return false
+	}
+	return c.cli.Bool("verbose")
+}
+
+// printVerdict is verdictBy for items that the waivers were applied to.
+func (c *call) printVerdict(by *criteria, kind string, items []item) error {
 	strict := by.strict
 	var err error
 	switch c.format {
 	case "json":
-		err = c.emit(jsonReport(kind, items, strict))
+		err = c.emitItems(kind, items, strict)
 	case "junit":
 		err = writeJUnit(c.out, kind, items, strict)
 	case "github":
 		err = writeGitHub(c.out, kind, items, strict)
 	case "sarif":
-		err = c.emit(sarifReport(items, strict))
+		err = c.emitSARIF(items, strict)
 	default:
 		c.textReport(items, strict)
 	}
@@ -145,7 +185,7 @@ func verdictError(items []item, strict, say bool) error {
 
 // textReport prints for people.
 func (c *call) textReport(items []item, strict bool) {
-	for _, it := range items {
+	for it := range whole(items) {
 		if it.report == nil {
 			continue
 		}
@@ -305,69 +345,4 @@ func (a *app) printFailure(err error) bool {
 	}
 	printSkipped(a.err, skipped)
 	return true
-}
-
-// JSON form of verdicts.
-
-type verdictJSON struct {
-	document
-	OK      bool       `json:"ok"`
-	Strict  bool       `json:"strict"`
-	Summary counts     `json:"summary"`
-	Items   []itemJSON `json:"items"`
-}
-
-type itemJSON struct {
-	Name        string       `json:"name"`
-	SHA256      string       `json:"sha256,omitempty"`
-	OK          bool         `json:"ok"`
-	Error       string       `json:"error,omitempty"`
-	Node        *nodeJSON    `json:"node,omitempty"`
-	Fingerprint string       `json:"publicKeySha256,omitempty"`
-	UpdatedAt   string       `json:"updatedAt,omitempty"`
-	Results     []resultJSON `json:"results"`
-}
-
-type resultJSON struct {
-	ID       string `json:"id"`
-	Severity string `json:"severity"`
-	Outcome  string `json:"outcome"`
-	Title    string `json:"title"`
-	Citation string `json:"citation"`
-	Where    string `json:"where,omitempty"`
-	Found    string `json:"found,omitempty"`
-	Expected string `json:"expected,omitempty"`
-	Advice   string `json:"advice,omitempty"`
-	Waiver   string `json:"waiver,omitempty"`
-}
-
-func jsonReport(kind string, items []item, strict bool) verdictJSON {
-	out := verdictJSON{document: newDocument(kind), OK: true, Strict: strict, Summary: count(items, strict), Items: []itemJSON{}}
-	for _, it := range items {
-		j := itemJSON{Name: it.name, SHA256: it.digest(), OK: it.ok(strict), Results: resultsJSON(it.report)}
-		if it.err != nil {
-			j.Error = it.err.Error()
-		}
-		if b := it.bundle; b != nil {
-			j.Node, j.Fingerprint, j.UpdatedAt = nodeOf(b.Node), b.Fingerprint, b.UpdatedAt.String()
-		}
-		out.OK = out.OK && j.OK
-		out.Items = append(out.Items, j)
-	}
-	return out
-}
-
-func resultsJSON(r *check.Report) []resultJSON {
-	out := []resultJSON{}
-	if r == nil {
-		return out
-	}
-	for _, res := range r.Results {
-		out = append(out, resultJSON{
-			ID: res.Rule.ID, Severity: res.Rule.Severity.String(), Outcome: res.Outcome.String(),
-			Title: res.Rule.Title, Citation: res.Rule.Citation,
-			Where: res.Where, Found: res.Found, Expected: res.Expected, Advice: res.Advice, Waiver: res.Waiver,
-		})
-	}
-	return out
 }

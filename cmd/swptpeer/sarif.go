@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"iter"
 	"net/url"
 	"path/filepath"
 	"strings"
@@ -130,62 +131,118 @@ func sarifURIOf(name string) string {
 	return (&url.URL{Path: filepath.ToSlash(name)}).String()
 }
 
-// sarifBuilder collects the one run of a log.
+// sarifBuilder makes the one run of a log.
 type sarifBuilder struct {
 	run           sarifRun
 	invocation    sarifInvocation
+	items         []item
+	artifact      []int // of each item
 	ruleIndex     map[string]int
-	artifactIndex map[string]int
+	artifactIndex map[sarifFile]int
 	strict        bool
 }
 
-func sarifReport(items []item, strict bool) sarifLog {
-	b := &sarifBuilder{strict: strict, invocation: sarifInvocation{Successful: true}, ruleIndex: map[string]int{}, artifactIndex: map[string]int{}}
+// sarifFile is what makes an artifact.
+type sarifFile struct {
+	uri    string
+	sha256 [sha256.Size]byte
+	hashed bool
+}
+
+// emitSARIF prints the log. What it begins with is made first; the artifacts and the
+// results are, one at a time, when they are printed.
+func (c *call) emitSARIF(items []item, strict bool) error {
+	b := &sarifBuilder{items: items, strict: strict, invocation: sarifInvocation{Successful: true}, ruleIndex: map[string]int{}, artifactIndex: map[sarifFile]int{}}
 	b.run.Tool.Driver = sarifDriver{Name: programName, Version: version(), Rules: []sarifRule{}}
 	b.run.Artifacts = []sarifArtifact{}
 	b.run.Results = []sarifResult{}
-	for _, it := range items {
+	for it := range whole(items) {
 		b.item(it)
 	}
 	b.run.Invocations = []sarifInvocation{b.invocation}
-	return sarifLog{Schema: sarifSchema, Version: "2.1.0", Runs: []sarifRun{b.run}}
+	return c.emitLists(sarifLog{Schema: sarifSchema, Version: "2.1.0", Runs: []sarifRun{b.run}},
+		jsonList{"artifacts", b.artifacts}, jsonList{"results", b.results})
 }
 
 func (b *sarifBuilder) item(it item) {
-	artifact := sarifArtifact{Location: sarifURI{URI: sarifURIOf(it.name)}}
-	if d := it.digest(); d != "" {
-		artifact.Hashes = map[string]string{"sha-256": d}
-	}
 	// No two artifacts may be equal (SARIF 3.14.15), though a file may be named
 	// twice.
-	key := artifact.Location.URI + "\x00" + it.digest()
-	i, seen := b.artifactIndex[key]
-	if !seen {
-		i = len(b.run.Artifacts)
-		b.artifactIndex[key] = i
-		b.run.Artifacts = append(b.run.Artifacts, artifact)
+	file := sarifFile{uri: sarifURIOf(it.name), hashed: it.sha256 != nil}
+	if file.hashed {
+		file.sha256 = *it.sha256
 	}
-	var location sarifLocation
-	location.Physical.Artifact = sarifURI{URI: artifact.Location.URI, Index: &i}
+	i, seen := b.artifactIndex[file]
+	if !seen {
+		i = len(b.artifactIndex)
+		b.artifactIndex[file] = i
+	}
+	b.artifact = append(b.artifact, i)
 	if it.err != nil {
 		b.invocation.Successful = false
 		b.invocation.Notifications = append(b.invocation.Notifications, sarifNotification{
-			Level: "error", Message: sarifText{safe(it.err.Error())}, Locations: []sarifLocation{location}})
+			Level: "error", Message: sarifText{safe(it.err.Error())}, Locations: []sarifLocation{locationOf(it, i)}})
 	}
-	if it.report == nil {
-		return
+	for res := range shown(it) {
+		b.rule(res.Rule)
 	}
-	for _, res := range it.report.Results {
-		switch res.Outcome {
-		case check.Failed, check.Waived:
-		case check.Skipped:
-			if explained(it.report) || res.Rule.Severity != check.Error {
+}
+
+func locationOf(it item, artifact int) (location sarifLocation) {
+	location.Physical.Artifact = sarifURI{URI: sarifURIOf(it.name), Index: &artifact}
+	return location
+}
+
+// shown yields the results that consumers are to see.
+func shown(it item) iter.Seq[check.Result] {
+	return func(yield func(check.Result) bool) {
+		if it.report == nil {
+			return
+		}
+		explained := explained(it.report)
+		for _, res := range it.report.Results {
+			switch res.Outcome {
+			case check.Failed, check.Waived:
+			case check.Skipped:
+				if explained || res.Rule.Severity != check.Error {
+					continue
+				}
+			default:
 				continue
 			}
-		default:
-			continue
+			if !yield(res) {
+				return
+			}
 		}
-		b.run.Results = append(b.run.Results, b.result(it, res, location))
+	}
+}
+
+func (b *sarifBuilder) artifacts(yield func(any) bool) {
+	next := 0
+	for i, it := range b.items {
+		if b.artifact[i] != next {
+			continue // it was there before
+		}
+		next++
+		artifact := sarifArtifact{Location: sarifURI{URI: sarifURIOf(it.name)}}
+		if d := it.digest(); d != "" {
+			artifact.Hashes = map[string]string{"sha-256": d}
+		}
+		if !yield(artifact) {
+			return
+		}
+	}
+}
+
+func (b *sarifBuilder) results(yield func(any) bool) {
+	i := 0
+	for it := range whole(b.items) {
+		location := locationOf(it, b.artifact[i])
+		i++
+		for res := range shown(it) {
+			if !yield(b.result(it, res, location)) {
+				return
+			}
+		}
 	}
 }
 
