@@ -49,8 +49,8 @@ func chmodFile(t *testing.T, file string, mode fs.FileMode) {
 }
 
 // A file that is to be added to and may not be written (chattr +i, or owned by
-// root after a sudo) is found out before anything is changed. Found by a
-// sceptic: what came before it was made, and could not be taken back.
+// root after a sudo) is found out before anything is changed. Once,
+// what came before it was made, and could not be taken back.
 func TestAppendToReadOnly(t *testing.T) {
 	root := oldRoot(t)
 	asOwner(t, root)

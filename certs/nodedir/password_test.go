@@ -96,7 +96,7 @@ func TestChangePasswordOfLinkedKey(t *testing.T) {
 	}
 }
 
-// The file that is replaced is the one that was opened. Found by a sceptic: a
+// The file that is replaced is the one that was opened. Once it was not: with a
 // link that was made to lead elsewhere while the new password was asked for, and
 // two changes at once, of which both succeeded.
 func TestChangePasswordOfAnotherFile(t *testing.T) {

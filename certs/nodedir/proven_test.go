@@ -12,7 +12,7 @@ import (
 )
 
 // A subnet whose file was deleted, or put back with its folder, is not given to
-// a second node. Found by a sceptic.
+// a second node.
 func TestProvenSubnets(t *testing.T) {
 	const (
 		da0 = dirDebtorsSubnets + "/1234abcd00"
