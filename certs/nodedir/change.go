@@ -60,6 +60,12 @@ type view struct {
 
 // indexText is read once for a view.
 func (v *view) indexText() ([]byte, error) {
+	if v.text == nil && v.before != nil {
+		// Whatever keeps it from being compared is said when it is read.
+		if same, err := isPlain(v.file(fileIndex), v.before.text); err == nil && same {
+			v.text = v.before.text
+		}
+	}
 	if v.text == nil {
 		text, err := v.Dir.indexText()
 		if err != nil {

@@ -3,6 +3,7 @@
 package nodedir
 
 import (
+	"bytes"
 	"io"
 	"os"
 )
@@ -26,4 +27,10 @@ func readPlain(path string, limit int64, follow bool) ([]byte, error) {
 		return nil, tooLong(path, limit)
 	}
 	return data, nil
+}
+
+// isPlain reports whether a regular file, no link, has this content.
+func isPlain(path string, content []byte) (bool, error) {
+	data, err := readPlain(path, int64(len(content))+1, false)
+	return err == nil && bytes.Equal(data, content), err
 }
