@@ -19,37 +19,20 @@ import (
 // obstacles returns what keeps the plan from being completed or, in the undo
 // state, from being taken back, as far as it can be seen without changing anything.
 func (r *runner) obstacles(state string) error {
-	var found []error
+	var found error
 	for i := range r.plan.Ops {
 		o := &r.plan.Ops[i]
-		if err := r.obstacle(o, state); err != nil {
-			found = append(found, fmt.Errorf("%s %s: %w", o.Action, o.Path, err))
+		err := r.obstacle(o, state)
+		if err == nil {
+			continue
 		}
-	}
-	switch len(found) {
-	case 0:
-		return nil
-	case 1:
-		return found[0]
-	}
-	return &several{found}
-}
-
-// several are errors on one line.
-type several struct{ errs []error }
-
-func (s *several) Error() string {
-	text := ""
-	for i, err := range s.errs {
-		if i > 0 {
-			text += "; "
+		if err = fmt.Errorf("%s %s: %w", o.Action, o.Path, err); found != nil {
+			err = fmt.Errorf("%w; %w", found, err)
 		}
-		text += err.Error()
+		found = err
 	}
-	return text
+	return found
 }
-
-func (s *several) Unwrap() []error { return s.errs }
 
 func (r *runner) obstacle(o *op, state string) error {
 	if state == stagingState {

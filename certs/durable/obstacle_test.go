@@ -130,6 +130,7 @@ func TestOthersWroteMeanwhile(t *testing.T) {
 		}, changes: map[string]string{"serial": "6A\n", "cert": "theirs\n", "top": "theirs\n", "index": "row\nours\ntheirs\n"}},
 		{name: "afterwards: row removed", applied: true, do: edit("index", "row\n")},
 
+		{name: "undo, nothing in place: staged serial removed", undo: true, do: staged(0, "")},
 		{name: "undo: nobody", applied: true, undo: true},
 		{name: "undo: serial edited", applied: true, undo: true, do: edit("serial", "6A\n"), path: "serial", then: staged(0, oldSuffix), changes: map[string]string{"serial": "6A\n"}},
 		{name: "undo: serial replaced", applied: true, undo: true, do: replace("serial", "6A\n"), path: "serial", then: move("serial")},
