@@ -68,15 +68,16 @@ func (n *junitCounts) add(m junitCounts) {
 
 // write writes the document.
 func (s *junitSuites) write(w io.Writer) error {
-	var total junitCounts
-	for i := range s.suites {
-		total.add(s.suites[i].counts())
-	}
-	return writeSuites(w, s.name, total, slices.Values(s.suites))
+	return writeSuites(w, s.name, slices.Values(s.suites))
 }
 
-// writeSuites writes the document of suites that are made when they are written.
-func writeSuites(w io.Writer, name string, total junitCounts, suites iter.Seq[junitSuite]) error {
+// writeSuites writes the document of suites that are made when they are written, and
+// once before, to count: it begins with the numbers of all.
+func writeSuites(w io.Writer, name string, suites iter.Seq[junitSuite]) error {
+	var total junitCounts
+	for suite := range suites {
+		total.add(suite.counts())
+	}
 	x := &xmlWriter{}
 	x.b.WriteString(strings.TrimSuffix(xml.Header, "\n"))
 	x.open("testsuites", append([]xmlAttr{{"name", name}}, total.attrs()...)...)
@@ -146,7 +147,7 @@ func (x *xmlWriter) message(element string, m *junitMessage) {
 	x.leaf(element, m.text, attrs...)
 }
 
-// xmlWriter writes elements, each on a line of its own after another. Names of elements and attributes are
+// xmlWriter writes elements, each on a new line. Names of elements and attributes are
 // ours; everything else is escaped.
 type xmlWriter struct {
 	b     bytes.Buffer
