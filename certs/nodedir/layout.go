@@ -9,6 +9,10 @@ import (
 	"strings"
 )
 
+// RootKeyFile is the path of the root key below a node directory, as changes and
+// results name it.
+const RootKeyFile = fileRootKey
+
 // Names in a node directory, relative and slash-separated
 // (node-directory.md).
 const (

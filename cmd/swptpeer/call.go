@@ -133,9 +133,6 @@ func (c *call) dir() string {
 	return "."
 }
 
-// rootKeyPath is the root key as paths in a node directory are reported.
-const rootKeyPath = "private/root-ca.key"
-
 // options are those of every use of the node directory.
 func (c *call) options() nodedir.Options {
 	var sourceDate time.Time
@@ -157,7 +154,7 @@ func (c *call) options() nodedir.Options {
 			switch {
 			// The password is another one from now on: to be known before it is
 			// asked for, also with --quiet.
-			case r.Completed && slices.Contains(r.Paths, rootKeyPath):
+			case r.Completed && slices.Contains(r.Paths, nodedir.RootKeyFile):
 				c.err.warningLine("completed a change that an earlier run was interrupted in: " + strings.Join(r.Paths, ", "))
 				c.err.warningLine("the root key opens with the password that was new in that run")
 			case r.Completed:

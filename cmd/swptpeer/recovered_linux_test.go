@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/swaptacular/swptpeer/certs/nodedir"
 )
 
 // TestRecoveredPassword kills "key passwd" at each of its renames, and signs with
@@ -26,13 +28,13 @@ func TestRecoveredPassword(t *testing.T) {
 		if killed.status == 0 {
 			break
 		}
-		before, err := os.ReadFile(filepath.Join(node, rootKeyPath))
+		before, err := os.ReadFile(filepath.Join(node, nodedir.RootKeyFile))
 		if err != nil {
 			t.Fatal(err)
 		}
 		sign := []string{"csr", "sign", reference(t, "servers/aa.csr"), "--dir", node, "--yes", "--quiet"}
 		status, text := inProcess(referenceTime, env, sign...)
-		after, err := os.ReadFile(filepath.Join(node, rootKeyPath))
+		after, err := os.ReadFile(filepath.Join(node, nodedir.RootKeyFile))
 		if err != nil {
 			t.Fatal(err)
 		}

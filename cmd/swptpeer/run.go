@@ -14,6 +14,7 @@ import (
 
 	"github.com/swaptacular/swptpeer/certs"
 	"github.com/swaptacular/swptpeer/certs/durable"
+	"github.com/swaptacular/swptpeer/certs/nodedir"
 )
 
 // run is the whole command: it reads the arguments (args[0] is the name that
@@ -224,7 +225,7 @@ func (a *app) printError(err error) {
 
 // hintFor is the hint for a failure of this run.
 func (a *app) hintFor(err error) string {
-	if r := a.recovered; r != nil && r.Completed && slices.Contains(r.Paths, rootKeyPath) && errors.Is(err, certs.ErrWrongPassword) {
+	if r := a.recovered; r != nil && r.Completed && slices.Contains(r.Paths, nodedir.RootKeyFile) && errors.Is(err, certs.ErrWrongPassword) {
 		return "the change that this run completed has put a new key file in place:\n" +
 			"run the command again with the password that was new then"
 	}
